@@ -1,0 +1,110 @@
+"""Listening sockets and what answers behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+HttpOutcome = Literal["answered", "refused", "timeout", "reset", "tls", "dns", "unreachable", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One listening TCP socket. `backlog` counts connections that wait for accept(); `holders` are pids.
+
+    A socket can have several holders (forked children, worker processes), or none visible (another user's,
+    another container's): then `uid` still says whose it is.
+    """
+
+    host: str
+    port: int
+    family: Literal[4, 6]
+    inode: int
+    uid: int
+    backlog: int = 0
+    holders: tuple[int, ...] = ()
+    only_v6: bool | None = None
+
+    @property
+    def wildcard(self) -> bool:
+        """True when it accepts on every address of its family."""
+        return self.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+    @property
+    def loopback(self) -> bool:
+        """True when only this machine can reach it."""
+        return self.host == "::1" or self.host.startswith("127.")
+
+    def covers(self, host: str) -> bool:
+        """True when a connection to `host` (an IP address) reaches this socket."""
+        if self.host == host:
+            return True
+        wants_v6 = ":" in host
+        if self.host == "::":
+            return wants_v6 or not self.only_v6
+        return self.host == "0.0.0.0" and not wants_v6  # noqa: S104
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """All listening TCP sockets of this network namespace. `hidden` is True when some holders cannot be seen."""
+
+    sockets: tuple[Listener, ...]
+    hidden: bool = False
+
+    def on(self, port: int) -> tuple[Listener, ...]:
+        """The sockets that listen on a port."""
+        return tuple(s for s in self.sockets if s.port == port)
+
+    def held_by(self, pid: int) -> tuple[Listener, ...]:
+        """The sockets that a process holds, lowest port first."""
+        return tuple(sorted((s for s in self.sockets if pid in s.holders), key=lambda s: s.port))
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """The answer to one harmless request. `seconds` is the time to the answer (or to giving up).
+
+    `probe` says what it tests: "loop" (answered on the event loop), "pool" (needs a worker thread), "page",
+    "config", "queue-door", "queue-size". `body` is at most the first 4 KiB, decoded, control characters removed.
+    """
+
+    probe: str
+    method: str
+    url: str
+    outcome: HttpOutcome
+    seconds: float
+    status: int | None = None
+    headers: Mapping[str, str] | None = None
+    body: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswers:
+    """What the app answered when asked directly.
+
+    `base` is the URL asked; `api_prefix` is "/gradio_api" (5 and later) or ""; `is_gradio` is None when nothing
+    answered; `version` is Gradio's when the app told it.
+    """
+
+    base: str
+    answers: tuple[HttpAnswer, ...]
+    api_prefix: str = ""
+    is_gradio: bool | None = None
+    version: str = ""
+    app_ids: tuple[str, ...] = ()
+
+    def get(self, probe: str) -> HttpAnswer | None:
+        """The answer to one probe, or None when it was not asked."""
+        return next((a for a in self.answers if a.probe == probe), None)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptQueue:
+    """Connections waiting for accept() on the app's socket, sampled over `seconds`. No privilege is needed."""
+
+    port: int
+    samples: tuple[int, ...]
+    seconds: float

@@ -1,0 +1,73 @@
+"""What starting the app under supervision showed, and what the kernel says of processes that died."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+RunOutcome = Literal["serving", "exited", "timeout", "failed-to-start"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One supervised start of the app. Times in seconds, memory in bytes.
+
+    `exit_code` is set when it exited by itself, `signal` (a number) when a signal ended it. `url` and `port` are what
+    it served on. `output` is the path of the captured stdout and stderr. `cgroup_kills` is the growth of the memory
+    cgroup's oom_kill counter during the run, None when it could not be read.
+    """
+
+    command: tuple[str, ...]
+    directory: str
+    pid: int
+    outcome: RunOutcome
+    seconds: float
+    exit_code: int | None = None
+    signal: int | None = None
+    url: str = ""
+    port: int | None = None
+    peak_memory: int = 0
+    output: str = ""
+    error: str = ""
+    cgroup_kills: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KernelEvent:
+    """One line of the kernel log that tells of a dead process. `library` is the object that faulted, if named."""
+
+    kind: Literal["oom-kill", "segfault", "trap"]
+    pid: int
+    process: str
+    text: str
+    time: str = ""
+    constraint: str = ""  # CONSTRAINT_MEMCG, CONSTRAINT_NONE, ...
+    library: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLog:
+    """Events of the kernel log, oldest first (of this boot, at most the last 4,000 lines)."""
+
+    events: tuple[KernelEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathAccess:
+    """Whether the app's user may use a directory that Gradio needs. `problem` is "" when it may.
+
+    `role` names the use: "temp" (GRADIO_TEMP_DIR), "cache", "cwd"; `free` is bytes free on its file system.
+    """
+
+    path: str
+    role: str
+    problem: str = ""
+    owner: str = ""
+    free: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The directories Gradio uses, tried harmlessly (nothing is created)."""
+
+    entries: tuple[PathAccess, ...]

@@ -1,0 +1,151 @@
+"""What the app's source says, read without running it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Reach = Literal["yes", "main-guard", "conditional", "function", "unreachable"]
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxFault:
+    """The app's own file does not parse. `column` counts from 1."""
+
+    kind: str  # SyntaxError, IndentationError, TabError, or the codec error's class
+    message: str
+    file: str
+    line: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One keyword of a call. `known` is False when its value cannot be read off the source; `text` is the code."""
+
+    name: str
+    value: Value
+    known: bool
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that configures the app: launch(), queue(), Blocks(), mount_gradio_app(), uvicorn.run().
+
+    `reach`: "yes" at module level, "main-guard" under `if __name__ == "__main__"` (also at the end of functions that
+    are called from there), "conditional" under another condition, "function" in a function never seen called,
+    "unreachable" after code that never returns.
+    """
+
+    name: str
+    file: str
+    line: int
+    reach: Reach
+    settings: tuple[Setting, ...] = ()
+
+    def get(self, name: str) -> Setting | None:
+        """A keyword of the call by name."""
+        return next((s for s in self.settings if s.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function that Gradio calls on an event. `event` is the listener's name (click, submit, Interface, load)."""
+
+    name: str
+    file: str
+    line: int
+    is_async: bool
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A module imported by the app's own files. `optional` when inside try/except ImportError or a function."""
+
+    module: str  # dotted
+    file: str
+    line: int
+    optional: bool
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRead:
+    """A variable the source needs: `required` for os.environ["X"], not for .get("X")."""
+
+    name: str
+    file: str
+    line: int
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AppSource:
+    """The app's main file and its own modules next to it.
+
+    `files` are all files read; `unread` says in words what could not be read off the source, with file:line.
+    """
+
+    path: str
+    files: tuple[str, ...] = ()
+    fault: SyntaxFault | None = None
+    calls: tuple[Call, ...] = ()
+    handlers: tuple[Handler, ...] = ()
+    imports: tuple[Import, ...] = ()
+    environment: tuple[EnvironmentRead, ...] = ()
+    environment_sets: tuple[Setting, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def directory(self) -> str:
+        """The directory of the main file."""
+        return self.path.rpartition("/")[0] or "."
+
+    def named(self, name: str) -> tuple[Call, ...]:
+        """The configuring calls of one name ("launch", "queue", ...), in source order."""
+        return tuple(c for c in self.calls if c.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleOrigin:
+    """Where the app's interpreter would load a top-level module from ("" when it finds none).
+
+    `distribution` is the installed package that provides a module of that name, "" when none does; `local` is True
+    when the origin lies in the app's own directory.
+    """
+
+    module: str
+    origin: str
+    distribution: str = ""
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A requirement of an installed distribution that the environment does not meet ("" installed: missing)."""
+
+    package: str
+    version: str
+    requirement: str
+    installed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """The app's own Python (not ours): path, version, how it was chosen, and what is installed in it."""
+
+    path: str
+    version: tuple[int, int, int]
+    chosen: str  # "the running process", "--python", ".venv beside the app", "VIRTUAL_ENV", "python on PATH"
+    packages: tuple[tuple[str, str], ...] = ()  # normalised name, version
+    origins: tuple[ModuleOrigin, ...] = ()
+    unmet: tuple[Requirement, ...] = ()
+
+    def installed(self, name: str) -> str:
+        """The installed version of a distribution (normalised name), "" when it is not installed."""
+        return dict(self.packages).get(name, "")

@@ -1,0 +1,1 @@
+"""What the families know: loading, validating, and the typed model."""

@@ -1,0 +1,167 @@
+"""What the families know, typed: causes, what findings mean, log signatures, the fault tree."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["info", "warning", "error"]
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+
+# How often a cause shows a finding, in words (DESIGN §2).
+WORDS: Mapping[str, float] = {"always": 0.98, "usually": 0.85, "often": 0.6, "sometimes": 0.3, "rarely": 0.1}
+
+
+class KnowledgeError(ValueError):
+    """A YAML or Python file of a family is wrong. The message starts with file:line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A text in English and Chinese ("" falls back to English)."""
+
+    en: str
+    zh: str = ""
+
+    def pick(self, lang: str) -> str:
+        """The text in a language."""
+        return self.zh if lang == "zh" and self.zh else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One way to mend a cause. `commands` are templates to paste; `safe` when running them cannot lose anything.
+
+    `when` names findings: the remedy is offered only if one of them is seen ((): always). `verify` names the checks
+    that show whether it worked.
+    """
+
+    text: Prose
+    commands: tuple[str, ...] = ()
+    safe: bool = False
+    verify: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A leaf of the fault tree.
+
+    `links` maps a finding or signature id to P(finding | cause). `requires`: ruled out when all of these were looked
+    for and none is seen. `excluded_by`: ruled out when one of these is seen. `softened_by` lowers the severity when
+    that finding is seen. `says` are sentence templates; the first whose placeholders can be filled leads the report.
+    """
+
+    id: str
+    title: Prose
+    what: Prose
+    severity: Severity
+    prior: float
+    links: Mapping[str, float]
+    says: tuple[Prose, ...] = ()
+    requires: tuple[str, ...] = ()
+    excluded_by: tuple[str, ...] = ()
+    softened_by: Mapping[str, Severity] = field(default_factory=dict)
+    remedies: tuple[Remedy, ...] = ()
+    place: str = ""
+
+    @property
+    def family(self) -> str:
+        """The prefix of the id."""
+        return self.id.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingKind:
+    """What a finding means. `leak` is P(finding | none of the modelled causes).
+
+    `symptom` marks a finding that says something is wrong even if no cause explains it.
+    """
+
+    id: str
+    text: Prose
+    leak: float
+    symptom: bool = False
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A line of a log that means something. Every signature is also a finding of the same id.
+
+    `patterns` are regular expressions (no look-around, no back-reference, bounded), any of which matches the line's
+    content (known prefixes removed); `unless` must not match the same line. `layers` limits it to lines of those
+    layers ((): any). `origin` says which program prints it, and where in its source.
+    """
+
+    id: str
+    patterns: tuple[str, ...]
+    note: Prose
+    leak: float
+    unless: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    ignore_case: bool = False
+    symptom: bool = False
+    origin: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to a question: taken when one of `when` is seen, or, without `when`, when no other answer fits.
+
+    `rules_out` are cause patterns (port.*) that this answer excludes, unless a finding points at them.
+    """
+
+    say: Prose
+    when: tuple[str, ...] = ()
+    rules_out: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A node of the fault tree. `checks` (ids or patterns) are run before it is answered.
+
+    `blind` is where the walk goes on when every check of it had to be skipped. `required`: when it could not be
+    answered and nothing else was found, the diagnosis is inconclusive.
+    """
+
+    id: str
+    ask: Prose
+    checks: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    blind: tuple[str, ...] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The fault tree: questions by id, and the one asked first."""
+
+    start: str
+    questions: Mapping[str, Question]
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """All that the loaded families know. `unknown_prior` is the prior of "something we do not model"."""
+
+    causes: Mapping[str, Cause]
+    findings: Mapping[str, FindingKind]
+    signatures: Mapping[str, Signature]
+    tree: Tree
+    unknown_prior: float = 0.3
+    temperature: float = 1.0
+
+    def matching(self, patterns: Iterable[str]) -> tuple[str, ...]:
+        """The ids of the causes that any of the patterns (ids, prefixes like `port`, globs) names."""
+        wanted = tuple(patterns)
+        return tuple(c for c in self.causes if any(names(p, c) for p in wanted))
+
+
+def names(pattern: str, identifier: str) -> bool:
+    """True when a pattern (an id, a family prefix, a glob) names an id."""
+    return pattern == identifier or identifier.startswith(pattern + ".") or fnmatch.fnmatchcase(identifier, pattern)

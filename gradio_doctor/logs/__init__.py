@@ -1,0 +1,1 @@
+"""Reading logs, finding signatures and tracebacks in them, and putting them on one time line."""

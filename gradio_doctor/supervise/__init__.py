@@ -1,0 +1,1 @@
+"""Starting an app under supervision, watching it, and stopping it with everything it started."""
