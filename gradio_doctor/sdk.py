@@ -19,6 +19,7 @@ from gradio_doctor.evidence import (
     Absent,
     AcceptQueue,
     AppSource,
+    BindPolicy,
     Call,
     Environment,
     ExceptionLink,
@@ -45,7 +46,8 @@ from gradio_doctor.evidence import (
 )
 
 __all__ = [
-    "Absent", "AcceptQueue", "AppSource", "Call", "Check", "Environment", "ExceptionLink", "Finding", "Frame",
+    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Check", "Environment",
+    "ExceptionLink", "Finding", "Frame",
     "Handler", "HttpAnswer", "HttpAnswers", "Instances", "Interpreter", "KernelLog", "Listener", "Listeners",
     "Location", "LogEvents", "LogMatch", "Need", "Paths", "Process", "Processes", "Run", "Source", "Target",
     "Traceback", "WantedAddress", "check",

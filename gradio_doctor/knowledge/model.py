@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gradio_doctor.errors import UsageError
+
 Severity = Literal["info", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 
@@ -14,7 +16,7 @@ SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 WORDS: Mapping[str, float] = {"always": 0.98, "usually": 0.85, "often": 0.6, "sometimes": 0.3, "rarely": 0.1}
 
 
-class KnowledgeError(ValueError):
+class KnowledgeError(UsageError):
     """A YAML or Python file of a family is wrong. The message starts with file:line."""
 
 
@@ -139,10 +141,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The fault tree: questions by id, and the one asked first."""
+    """The fault tree: questions by id, the one asked first, and the one asked first of logs alone."""
 
     start: str
     questions: Mapping[str, Question]
+    start_of_logs: str = ""
+
+    def first(self, kind: str) -> str:
+        """The id of the first question for a kind of target."""
+        return self.start_of_logs if kind == "log" and self.start_of_logs else self.start
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,21 @@
+"""`python -m gradio_doctor` and the console script."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    if sys.argv[1:] == ["--version"]:  # asked by scripts, often: not worth importing the command line for
+        from gradio_doctor import __version__
+
+        print(f"gradio-doctor {__version__}")
+        return
+    from gradio_doctor.cli import main as run
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""What the commands do, apart from how their flags are spelled."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from gradio_doctor import errors
+from gradio_doctor.diagnosis import Diagnosis
+from gradio_doctor.evidence import Target
+from gradio_doctor.flags import Output, Wish
+from gradio_doctor.knowledge.model import Knowledge
+from gradio_doctor.probes.base import Options
+from gradio_doctor.registry import Loaded, load
+
+Chosen = tuple[tuple[str, ...], tuple[str, ...], tuple[Path, ...], bool]  # select, ignore, checks, plugins
+
+
+def run_diagnosis(target: Callable[[], Target], options: Options, chosen: Chosen, wish: Wish) -> int:
+    """Examine, report, and return the exit status. Raises UsageError on bad input."""
+    from gradio_doctor.examine import examine
+
+    select, ignore, directories, plugins = chosen
+    for output in wish.outputs:
+        if output.file is not None and not output.file.parent.is_dir():
+            raise errors.UsageError(f"--output {output.file}: there is no directory {output.file.parent}")
+    resolved = target()
+    loaded = load(directories, plugins=plugins)
+    _known(select + ignore, loaded)
+    diagnosis = examine(resolved, options, loaded, note=notice(wish), select=select, ignore=ignore)
+    for output in wish.outputs:
+        _write(diagnosis, output, wish)
+    return exit_status(diagnosis, wish)
+
+
+def exit_status(diagnosis: Diagnosis, wish: Wish) -> int:
+    """The exit status of DESIGN §1."""
+    if diagnosis.failing(wish.fail_on, wish.min_probability):
+        return errors.FOUND
+    return errors.INCONCLUSIVE if diagnosis.verdict == "inconclusive" else errors.OK
+
+
+def notice(wish: Wish) -> Callable[[str], None]:
+    """Progress goes to stderr, and nowhere with --quiet."""
+
+    def say(text: str) -> None:
+        from gradio_doctor.probes.redact import clean
+
+        if wish.verbosity >= 0:
+            print(f"... {clean(text, 500)}", file=sys.stderr, flush=True)
+
+    return say
+
+
+def _known(patterns: Iterable[str], loaded: Loaded) -> None:
+    from gradio_doctor.knowledge.model import names
+
+    every = [*loaded.knowledge.causes, *(c.id for c in loaded.checks)]
+    for pattern in patterns:
+        if not any(names(pattern, identifier) for identifier in every):
+            raise errors.UsageError(f"{pattern!r} names no cause and no check; see: gradio-doctor list")
+
+
+def _write(diagnosis: Diagnosis, output: Output, wish: Wish) -> None:
+    if output.form == "json":
+        from gradio_doctor.report.json_report import render_json
+
+        _put(render_json(diagnosis, wish.lang), output.file)
+        return
+    from gradio_doctor.report.text import print_rich, render_plain
+
+    if output.file is None and _colored(wish.color):
+        print_rich(diagnosis, sys.stdout, wish.lang, wish.verbosity, shutil.get_terminal_size().columns)
+    else:
+        _put(render_plain(diagnosis, wish.lang, wish.verbosity), output.file)
+
+
+def _put(text: str, file: Path | None) -> None:
+    if file is None:
+        encoding = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+        return
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise errors.UsageError(f"--output {file}: cannot be written: {error.strerror or error}") from None
+
+
+def _colored(color: str) -> bool:
+    """--color decides; else NO_COLOR, FORCE_COLOR (no-color.org), else whether stdout is a terminal."""
+    if color != "auto":
+        return color == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
+
+
+def list_entries(what: str, lang: str, directories: tuple[Path, ...], plugins: bool, *, as_json: bool) -> str:
+    """The known causes, checks or signatures: an id and a title a line, or JSON."""
+    loaded = load(directories, plugins=plugins)
+    knowledge = loaded.knowledge
+    tables: dict[str, dict[str, str]] = {
+        "causes": {c.id: c.title.pick(lang) for c in knowledge.causes.values()},
+        "checks": {c.id: _first_line(c.function.__doc__) for c in loaded.checks},
+        "signatures": {s.id: s.note.pick(lang) or s.origin for s in knowledge.signatures.values()},
+    }
+    if what not in tables:
+        raise errors.UsageError(f"list {what!r}: known are {', '.join(tables)}")
+    rows = dict(sorted(tables[what].items()))
+    if as_json:
+        return json.dumps(rows, indent=2, ensure_ascii=True) + "\n"
+    width = max(map(len, rows), default=0)
+    return "".join(f"{name:{width}}  {title}\n" for name, title in rows.items())
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]
+
+
+def explain_id(name: str, lang: str, directories: tuple[Path, ...], plugins: bool) -> str:
+    """Everything known of a cause, a check, a finding or a signature. Raises UsageError for an unknown id."""
+    from gradio_doctor.report.explain import explain_cause, explain_check, explain_signature
+
+    loaded = load(directories, plugins=plugins)
+    knowledge = loaded.knowledge
+    if name in knowledge.causes:
+        return explain_cause(knowledge, knowledge.causes[name], lang)
+    if name in knowledge.signatures:
+        return explain_signature(knowledge, knowledge.signatures[name], lang)
+    for check in loaded.checks:
+        if check.id == name:
+            return explain_check(knowledge, check, lang)
+    raise errors.UsageError(f"{name!r} is no cause, check or signature{_near(name, knowledge, loaded)}")
+
+
+def _near(name: str, knowledge: Knowledge, loaded: Loaded) -> str:
+    import difflib
+
+    every = [*knowledge.causes, *knowledge.signatures, *(c.id for c in loaded.checks)]
+    near = difflib.get_close_matches(name, every, n=3, cutoff=0.5)
+    return f"; did you mean {', '.join(near)}?" if near else "; see: gradio-doctor list"
+
+

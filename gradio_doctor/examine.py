@@ -1,0 +1,68 @@
+"""One examination from target to diagnosis: what both `diagnose` and `logs` do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from gradio_doctor.assemble import assemble
+from gradio_doctor.diagnosis import Diagnosis
+from gradio_doctor.engine import Examination
+from gradio_doctor.evidence import AppSource, HttpAnswers, Instances, Interpreter, LogEvents, Run, Target, WantedAddress
+from gradio_doctor.probes.base import Options
+from gradio_doctor.probes.snippet import read_snippet
+from gradio_doctor.probes.table import live_probes, log_probes
+from gradio_doctor.registry import Loaded
+from gradio_doctor.tree import walk
+
+
+def examine(
+    target: Target, options: Options, loaded: Loaded, *, note: Callable[[str], None] = lambda _: None,
+    select: Sequence[str] = (), ignore: Sequence[str] = (),
+) -> Diagnosis:
+    """Examine a target. Whatever was started for it is stopped before this returns or raises."""
+    started = time.monotonic()
+    signatures = tuple(loaded.knowledge.signatures.values())
+    probes = log_probes(signatures) if target.kind == "log" else live_probes(signatures)
+    checks = [c for c in loaded.checks if c.id not in ignore]
+    with Examination(target, options, probes, loaded.knowledge, checks, note) as examination:
+        walked = walk(examination)
+        diagnosis = assemble(examination, walked, facts_of(examination), read_snippet, select, ignore)
+        notes = loaded.broken + notes_of(examination)
+    return replace(diagnosis, notes=notes, seconds=time.monotonic() - started)
+
+
+def facts_of(examination: Examination) -> dict[str, str]:
+    """Plain facts about the target, to fill sentences and commands with."""
+    facts = {"target": examination.target.text, "python": "python"}
+    if examination.target.script:
+        facts["script"] = examination.target.script
+    if isinstance(wanted := examination.known(WantedAddress), WantedAddress):
+        facts |= {"host": wanted.host, "port": str(wanted.first)}
+    if isinstance(instances := examination.known(Instances), Instances) and instances.main:
+        main = instances.main[-1]
+        facts |= {"app_pid": str(main.pid), "script": main.script or facts.get("script", "")}
+    if isinstance(interpreter := examination.known(Interpreter), Interpreter):
+        facts |= {"python": interpreter.path, "python_version": ".".join(map(str, interpreter.version))}
+        facts["gradio_version"] = interpreter.installed("gradio")
+    if isinstance(run := examination.known(Run), Run):
+        facts |= {"run_log": run.output, "run_seconds": f"{run.seconds:.1f}", "run_memory": str(run.peak_memory)}
+        facts["url"] = run.url
+    if isinstance(http := examination.known(HttpAnswers), HttpAnswers):
+        facts["url"] = http.base
+        facts["gradio_version"] = http.version or facts.get("gradio_version", "")
+    if isinstance(log := examination.known(LogEvents), LogEvents):
+        facts["logs"] = ", ".join(f.name for f in log.files)
+        facts["gradio_version"] = facts.get("gradio_version") or log.gradio_version
+    return {k: v for k, v in facts.items() if v}
+
+
+def notes_of(examination: Examination) -> tuple[str, ...]:
+    """What could not be read off the app's source, and logs that were not read to the end."""
+    out: list[str] = []
+    if isinstance(source := examination.known(AppSource), AppSource):
+        out += [f"not read off the source: {text}" for text in source.unread]
+    if isinstance(log := examination.known(LogEvents), LogEvents):
+        out += [f"{f.name} was not read to its end: {f.truncated}" for f in log.files if f.truncated]
+    return tuple(out)

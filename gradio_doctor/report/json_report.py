@@ -1,0 +1,89 @@
+"""The JSON report, schema version 1 (schema.json beside this file)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gradio_doctor import __version__
+from gradio_doctor.diagnosis import CauseFound, CheckRun, Diagnosis, Item
+from gradio_doctor.evidence import Source
+
+SCHEMA_VERSION = 1
+
+
+def to_dict(diagnosis: Diagnosis, lang: str = "en") -> dict[str, Any]:
+    """The report as plain data. Ids, keys and commands are never translated."""
+    out: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "gradio-doctor", "version": __version__},
+        "target": _target(diagnosis),
+        "verdict": diagnosis.verdict,
+        "causes": [_cause(c, lang) for c in diagnosis.causes],
+        "ruled_out": [{"id": r.id, "because": r.because.pick(lang)} for r in diagnosis.ruled_out],
+        "checks": [_check(c) for c in diagnosis.checks],
+        "unknown_probability": round(diagnosis.unknown_probability, 4),
+        "path": [{"question": s.question.pick(lang), "answer": s.answer.pick(lang)} for s in diagnosis.path],
+        "symptoms": [_item(i, lang) for i in diagnosis.symptoms],
+        "notes": list(diagnosis.notes),
+        "seconds": round(diagnosis.seconds, 3),
+    }
+    if diagnosis.next_look:
+        look = diagnosis.next_look
+        out["next_look"] = {"check": look.check, "reason": look.reason, "unlock": look.unlock}
+    return out
+
+
+def render_json(diagnosis: Diagnosis, lang: str = "en") -> str:
+    """The report as JSON text. Only ASCII: no control character of the input can reach a terminal."""
+    return json.dumps(to_dict(diagnosis, lang), indent=2, ensure_ascii=True) + "\n"
+
+
+def _target(diagnosis: Diagnosis) -> dict[str, Any]:
+    target = diagnosis.target
+    fields = {"script": target.script, "pid": target.pid, "port": target.port, "url": target.url}
+    named = {k: v for k, v in fields.items() if v is not None}
+    return {"kind": target.kind, "text": target.text, **named, "facts": dict(diagnosis.facts)}
+
+
+def _cause(cause: CauseFound, lang: str) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "id": cause.id,
+        "probability": cause.probability,
+        "severity": cause.severity,
+        "role": cause.role,
+        "title": cause.title.pick(lang),
+        "says": cause.says.pick(lang),
+        "because": cause.because.pick(lang),
+        "path": [{"question": s.question.pick(lang), "answer": s.answer.pick(lang)} for s in cause.path],
+        "evidence": [_item(i, lang) for i in cause.evidence],
+        "remedies": [
+            {"text": f.text.pick(lang), "commands": list(f.commands), "safe": f.safe, "verify": list(f.verify)}
+            for f in cause.fixes
+        ],
+    }
+    if cause.location:
+        place = cause.location
+        out["location"] = {"file": place.file, "line": place.line, "function": place.function}
+        if cause.snippet:
+            out["location"]["snippet"] = [{"line": n, "text": text} for n, text in cause.snippet]
+    return out
+
+
+def _item(item: Item, lang: str) -> dict[str, Any]:
+    out = {"finding": item.finding, "seen": item.seen, "text": item.text.pick(lang), "weight": item.weight}
+    return out | {"source": _source(item.source)} if item.source else out
+
+
+def _source(source: Source) -> dict[str, Any]:
+    fields = {"line": source.line, "time": source.time}
+    return {"kind": source.kind, "name": source.name, **{k: v for k, v in fields.items() if v is not None}}
+
+
+def _check(run: CheckRun) -> dict[str, Any]:
+    out: dict[str, Any] = {"id": run.id, "outcome": run.outcome, "seconds": round(run.seconds, 4)}
+    if run.reason:
+        out["reason"] = run.reason
+    if run.unlock:
+        out["unlock"] = run.unlock
+    return out

@@ -1,0 +1,169 @@
+"""The text report as styled lines: what is said, before how it is drawn. A pure function of the diagnosis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradio_doctor import __version__
+from gradio_doctor.diagnosis import CauseFound, Diagnosis, Item
+from gradio_doctor.report.words import WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the report. `hang` is the indent of what a terminal has to wrap."""
+
+    text: str = ""
+    style: str = ""
+    indent: int = 0
+    hang: int = 2
+
+
+def report_lines(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0) -> list[Line]:
+    """All lines of the report. `verbosity`: -1 the verdict and the fix only, 0 usual, 1 everything."""
+    out = [*_head(diagnosis, lang)]
+    if root := diagnosis.root:
+        out += _cause(root, lang, verbosity)
+    others = [c for c in diagnosis.causes if c is not root]
+    if verbosity >= 0:
+        out += _others(others, lang, verbosity, alone=root is None)
+        out += _symptoms(diagnosis, lang)
+        out += _path(diagnosis, lang)
+        out += _ruled_out(diagnosis, lang, verbosity)
+        out += _blind(diagnosis, lang, verbosity)
+    return out
+
+
+def _heading(key: str, lang: str) -> list[Line]:
+    return [Line(), Line(WORDS[key].pick(lang), "heading")]
+
+
+def _head(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
+    root = diagnosis.root
+    if root:
+        yield Line(root.says.pick(lang), root.severity)
+        sure = WORDS["sure"].pick(lang).format(percent=_percent(root.probability))
+        yield Line(f"{root.id} - {root.title.pick(lang)} ({sure}, {root.severity})", "dim", 2)
+    elif diagnosis.verdict == "healthy":
+        yield Line(WORDS["healthy"].pick(lang), "good")
+    else:
+        yield Line(WORDS["inconclusive"].pick(lang), "warning")
+    for text in _facts(diagnosis, lang):
+        yield Line(text, "dim", 2)
+
+
+def _facts(diagnosis: Diagnosis, lang: str) -> Iterator[str]:
+    facts = diagnosis.facts
+    keys = ("script", "app_pid", "url", "gradio_version", "run_log", "logs")
+    known = [(key, facts[key]) for key in keys if key in facts]
+    text = "; ".join(f"{WORDS['fact-' + key].pick(lang)} {value}" for key, value in known)
+    if text:
+        yield text
+    seconds = WORDS["examined"].pick(lang).format(seconds=f"{diagnosis.seconds:.1f}", version=__version__)
+    yield seconds
+
+
+def _percent(probability: float) -> str:
+    return f"{min(round(100 * probability), 99)} %"
+
+
+def _cause(cause: CauseFound, lang: str, verbosity: int) -> Iterator[Line]:
+    seen = [i for i in cause.evidence if i.seen]
+    if verbosity >= 0:
+        yield from _heading("evidence", lang)
+        for item in seen if verbosity else seen[:6]:
+            yield _evidence(item, lang, verbosity)
+        if verbosity:
+            for item in (i for i in cause.evidence if not i.seen):
+                yield Line(f"{WORDS['not-seen'].pick(lang)} {item.text.pick(lang)} [{item.weight:+.1f}]", "dim", 2)
+        yield from _code(cause, lang)
+    if cause.fixes:
+        yield from _heading("fix", lang)
+        for fix in cause.fixes:
+            yield Line(f"- {fix.text.pick(lang)}", "", 2)
+            for command in fix.commands:
+                yield from (Line(part, "command", 6, 0) for part in command.splitlines())
+
+
+def _evidence(item: Item, lang: str, verbosity: int) -> Line:
+    weight = f" [{item.weight:+.1f}]" if verbosity else ""
+    return Line(f"- {item.text.pick(lang)}{_place(item)}{weight}", "", 2)
+
+
+def _place(item: Item) -> str:
+    source = item.source
+    if source is None or source.kind == "process":
+        return ""
+    line = f":{source.line}" if source.line else ""
+    time = f", {source.time}" if source.time else ""
+    return f"  ({source.name}{line}{time})"
+
+
+def _code(cause: CauseFound, lang: str) -> Iterator[Line]:
+    place = cause.location
+    if place is None:
+        return
+    yield from _heading("code", lang)
+    where = f"{place.file}:{place.line}" + (f" in {place.function}" if place.function else "")
+    yield Line(where, "place", 2)
+    lines = cause.snippet or (((place.line, place.text),) if place.text else ())
+    for number, text in lines:
+        mark = ">" if number == place.line else " "
+        yield Line(f"{mark} {number:4d} | {text}", "code", 4, 9)
+
+
+def _others(causes: list[CauseFound], lang: str, verbosity: int, *, alone: bool) -> Iterator[Line]:
+    if not causes:
+        return
+    yield from _heading("possible" if not alone else "weak", lang)
+    for cause in causes if verbosity or alone else causes[:5]:
+        yield Line(f"- {_percent(cause.probability):>4}  {cause.id}: {cause.says.pick(lang)}", "", 2, 8)
+        if (verbosity or alone or cause.role == "contributing") and cause.because.pick(lang):
+            yield Line(f"{WORDS['because'].pick(lang)} {cause.because.pick(lang)}", "dim", 10)
+
+
+def _symptoms(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
+    if diagnosis.symptoms:
+        yield from _heading("symptoms", lang)
+        for item in diagnosis.symptoms:
+            yield Line(f"- {item.text.pick(lang)}{_place(item)}", "", 2)
+
+
+def _path(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
+    if diagnosis.path:
+        yield from _heading("path", lang)
+        for step in diagnosis.path:
+            yield Line(f"{step.question.pick(lang)} {step.answer.pick(lang)}", "", 2)
+
+
+def _ruled_out(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line]:
+    reasons: dict[str, list[str]] = {}
+    for entry in diagnosis.ruled_out:
+        reasons.setdefault(entry.because.pick(lang), []).append(entry.id)
+    if not reasons or (diagnosis.verdict == "healthy" and not verbosity):
+        return
+    yield from _heading("ruled-out", lang)
+    for reason, ids in reasons.items():
+        yield Line(f"- {', '.join(ids)}: {reason}", "dim", 2)
+
+
+def _blind(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line]:
+    """What could not be looked at: grouped by reason, with the command that would allow it."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for run in diagnosis.checks:
+        if run.outcome != "failed" and not (run.outcome == "skipped" and (run.unlock or verbosity)):
+            continue
+        groups.setdefault((run.reason, run.unlock), []).append(run.id)
+    if groups or diagnosis.notes:
+        yield from _heading("blind", lang)
+    for (reason, unlock), ids in groups.items():
+        yield Line(f"- {', '.join(ids)}: {reason}", "dim", 2)
+        if unlock:
+            yield Line(unlock, "command", 6, 0)
+    for note in diagnosis.notes:
+        yield Line(f"- {note}", "dim", 2)
+    if look := diagnosis.next_look:
+        yield from _heading("next", lang)
+        yield Line(f"{look.check}: {look.reason}", "", 2)
+        yield Line(look.unlock, "command", 6, 0)
