@@ -2,7 +2,7 @@
 
 from gradio_doctor.evidence.base import Absent, Location, Source, SourceKind
 from gradio_doctor.evidence.logs import ExceptionLink, Frame, Layer, LogEvents, LogFile, LogMatch, LogSample, Traceback
-from gradio_doctor.evidence.network import AcceptQueue, HttpAnswer, HttpAnswers, Listener, Listeners
+from gradio_doctor.evidence.network import AcceptQueue, BindPolicy, HttpAnswer, HttpAnswers, Listener, Listeners
 from gradio_doctor.evidence.process import Environment, Instances, Process, Processes
 from gradio_doctor.evidence.run import KernelEvent, KernelLog, PathAccess, Paths, Run
 from gradio_doctor.evidence.source import (
@@ -20,7 +20,7 @@ from gradio_doctor.evidence.source import (
 from gradio_doctor.evidence.target import Target, WantedAddress
 
 __all__ = [
-    "Absent", "AcceptQueue", "AppSource", "Call", "Environment", "EnvironmentRead", "ExceptionLink", "Frame",
+    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Environment", "EnvironmentRead", "ExceptionLink", "Frame",
     "Handler", "HttpAnswer", "HttpAnswers", "Import", "Instances", "Interpreter", "KernelEvent", "KernelLog",
     "Layer", "Listener", "Listeners", "Location", "LogEvents", "LogFile", "LogMatch", "LogSample", "ModuleOrigin",
     "PathAccess", "Paths", "Process", "Processes", "Requirement", "Run", "Setting", "Source", "SourceKind",

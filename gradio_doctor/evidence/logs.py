@@ -100,11 +100,18 @@ class LogMatch:
 
 @dataclass(frozen=True, slots=True)
 class LogSample:
-    """One matched line."""
+    """One matched line. `level` and `trace` (a request or trace id) as the logging set-up printed them, else "".
+
+    `before` and `after` are the lines around it, as many as were asked for.
+    """
 
     captures: Mapping[str, str]
     text: str
     source: Source
+    level: str = ""
+    trace: str = ""
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,9 @@ class HttpAnswer:
     """The answer to one harmless request. `seconds` is the time to the answer (or to giving up).
 
     `probe` says what it tests: "loop" (answered on the event loop), "pool" (needs a worker thread), "page",
-    "config", "queue-door", "queue-size". `body` is at most the first 4 KiB, decoded, control characters removed.
+    "config", "queue-door", "queue-size", "identity" (a door only Gradio has), "front" (the Node server before the app),
+    "plain" (outcome "tls": plain HTTP asked of what turned out to speak TLS). `body` is at most the first 4 KiB,
+    decoded, control characters and secrets removed; `error` also says why a body was not read to its end.
     """
 
     probe: str
@@ -97,7 +99,7 @@ class HttpAnswers:
     app_ids: tuple[str, ...] = ()
 
     def get(self, probe: str) -> HttpAnswer | None:
-        """The answer to one probe, or None when it was not asked."""
+        """The last answer to one probe (an unanswered first try follows it), or None when it was not asked."""
         return next((a for a in self.answers if a.probe == probe), None)
 
 
@@ -108,3 +110,19 @@ class AcceptQueue:
     port: int
     samples: tuple[int, ...]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BindPolicy:
+    """Whether the app's user may bind the port and the address it wants, tried without taking the port.
+
+    `lowest` is the lowest port an ordinary user may bind (ip_unprivileged_port_start); `privileged` is True when the
+    user may bind lower ones. `host` resolves to `addresses`; `host_error` says why it does not resolve, or that no
+    interface of this machine has the address ("" when all is well).
+    """
+
+    lowest: int
+    privileged: bool
+    host: str
+    addresses: tuple[str, ...] = ()
+    host_error: str = ""

@@ -49,10 +49,14 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The process table of this machine at one moment (`now`, seconds since the epoch)."""
+    """The process table of this machine at one moment (`now`, seconds since the epoch).
+
+    `hidden` is True when the system shows us only our own processes (a /proc mounted with hidepid).
+    """
 
     table: Mapping[int, Process]
     now: float
+    hidden: bool = False
 
     def get(self, pid: int) -> Process | None:
         """The process with that pid, or None when it is gone or was never visible."""

@@ -57,6 +57,7 @@ class PathAccess:
     """Whether the app's user may use a directory that Gradio needs. `problem` is "" when it may.
 
     `role` names the use: "temp" (GRADIO_TEMP_DIR), "cache", "cwd"; `free` is bytes free on its file system.
+    `judged` says how: "access" (asked the kernel), or by mode bits for which user (when we run as somebody else).
     """
 
     path: str
@@ -64,6 +65,7 @@ class PathAccess:
     problem: str = ""
     owner: str = ""
     free: int | None = None
+    judged: str = "access"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,20 @@ class SyntaxFault:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One keyword of a call. `known` is False when its value cannot be read off the source; `text` is the code."""
+    """One keyword of a call. `known` is False when its value cannot be read off the source; `text` is the code.
+
+    When it is not known, `origin` says in words where it comes from ("the command line, default 7860") and `default`
+    is the value it has when nobody says otherwise (None: there is none). The code of a secret is "***".
+    """
 
     name: str
     value: Value
     known: bool
     text: str
     line: int
+    default: Value = None
+    origin: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +83,13 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRead:
-    """A variable the source needs: `required` for os.environ["X"], not for .get("X")."""
+    """A variable the source needs: `required` for os.environ["X"], not for .get("X"). `reach` is as in `Call`."""
 
     name: str
     file: str
     line: int
     required: bool
+    reach: Reach = "yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,7 @@ class AppSource:
     environment: tuple[EnvironmentRead, ...] = ()
     environment_sets: tuple[Setting, ...] = ()
     unread: tuple[str, ...] = ()
+    modified: float = 0.0  # when the newest of the files was changed, seconds since the epoch; 0 unknown
 
     @property
     def directory(self) -> str:
@@ -123,6 +132,7 @@ class ModuleOrigin:
     origin: str
     distribution: str = ""
     local: bool = False
+    standard: bool = False  # the standard library has a module of that name
 
 
 @dataclass(frozen=True, slots=True)

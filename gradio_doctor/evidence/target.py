@@ -18,6 +18,7 @@ class Target:
     pid: int | None = None
     port: int | None = None
     url: str | None = None
+    path: str | None = None  # absolute path of a log or a bundle
 
 
 @dataclass(frozen=True, slots=True)

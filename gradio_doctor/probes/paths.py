@@ -1,0 +1,142 @@
+"""The directories that Gradio uses, and whether the app's user may write them. Nothing is created."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from gradio_doctor.evidence import Absent, PathAccess, Paths, Process, Run
+from gradio_doctor.probes.access import Reader, free_bytes, nearest_existing
+from gradio_doctor.probes.base import Context
+from gradio_doctor.probes.environment import whole_environment
+from gradio_doctor.probes.processes import user_name
+from gradio_doctor.probes.redact import clean
+
+_MOST_PATH = 4096
+
+
+def probe_paths(context: Context) -> Paths | Absent:
+    """The temp directory, the working directory's .gradio and the Hugging Face cache, for the app's own user."""
+    if sys.platform == "win32":
+        return Absent("directories are not judged on Windows, whose permissions are not mode bits")
+    found = whole_environment(context)
+    if isinstance(found, Absent):
+        return found
+    variables, process = found
+    reader = _reader(process)
+    if isinstance(reader, Absent):
+        return reader
+    directory = _directory(context, process)
+    wanted = _wanted(variables, directory, reader)
+    return Paths(tuple(_access(path, role, process, reader) for role, path in wanted))
+
+
+def _directory(context: Context, process: Process | None) -> str:
+    """The app's working directory: the process's; where we started it; else the script's own, else ours."""
+    if process is not None:
+        return process.cwd
+    run = context.known(Run)
+    if isinstance(run, Run):
+        return run.directory
+    script = context.target.script
+    return str(Path(script).parent if script else Path.cwd())
+
+
+def _wanted(variables: Mapping[str, str], directory: str, reader: Reader) -> Iterator[tuple[str, str]]:
+    """(role, absolute path) of each directory, as Gradio 4-6 and huggingface_hub choose them."""
+    temp = variables.get("GRADIO_TEMP_DIR") or posixpath.join(_temp_directory(variables, directory, reader), "gradio")
+    yield "temp", _absolute(temp, directory)
+    if directory:
+        yield "cwd", posixpath.join(directory, ".gradio")
+    if examples := variables.get("GRADIO_EXAMPLES_CACHE"):
+        yield "examples", _absolute(examples, directory)
+    if cache := _hugging_face_home(variables):
+        yield "cache", _absolute(cache, directory)
+
+
+def _hugging_face_home(variables: Mapping[str, str]) -> str:
+    """HF_HOME, else huggingface in the user's cache; "" when the environment tells no home."""
+    home = variables.get("HOME", "")
+    if named := variables.get("HF_HOME"):
+        return home + named[1:] if named.startswith("~/") else named
+    caches = variables.get("XDG_CACHE_HOME") or (home and posixpath.join(home, ".cache"))
+    return posixpath.join(caches, "huggingface") if caches else ""
+
+
+def _temp_directory(variables: Mapping[str, str], directory: str, reader: Reader) -> str:
+    """What tempfile.gettempdir() chooses: the first of these that exists and may be written."""
+    named = [variables[n] for n in ("TMPDIR", "TEMP", "TMP") if variables.get(n)]
+    candidates = [_absolute(c, directory) for c in (*named, "/tmp", "/var/tmp", "/usr/tmp")]  # noqa: S108 - Python's own
+    usable = (c for c in candidates if reader.seen(c).is_dir() and not reader.problem(c))
+    return next(usable, directory or candidates[0])
+
+
+def _absolute(path: str, directory: str) -> str:
+    return posixpath.normpath(posixpath.join(directory or "/", path[:_MOST_PATH]))
+
+
+def _access(path: str, role: str, process: Process | None, reader: Reader) -> PathAccess:
+    judged = "access"
+    if reader.uid is not None:
+        judged = f"mode bits, for user {process.user if process else reader.uid}"
+    place = reader.seen(path)
+    return PathAccess(
+        clean(path, _MOST_PATH), role, clean(reader.problem(path)), _owner(place), free_bytes(place), judged
+    )
+
+
+def _owner(place: Path) -> str:
+    """The owner of the directory, or of the one it would be created in; "" when that cannot be seen."""
+    try:
+        return clean(user_name(nearest_existing(place).stat().st_uid), 100)
+    except OSError:
+        return ""
+
+
+def _reader(process: Process | None) -> Reader | Absent:
+    """On whose behalf to judge, and through which root: a container's paths are not ours."""
+    if process is None:
+        return Reader()
+    import psutil
+
+    try:
+        uid = psutil.Process(process.pid).uids().effective
+        root = _root(process.pid)
+        if uid == os.geteuid() and not root:
+            return Reader()
+        return Reader(uid, _groups(process.pid), root)
+    except psutil.NoSuchProcess:
+        return Absent(f"process {process.pid} has ended")
+    except (psutil.Error, OSError) as error:
+        why = f"the directories of pid {process.pid} cannot be looked at: {clean(str(error), 200)}"
+        return Absent(why, f'sudo "$(command -v gradio-doctor)" diagnose pid:{process.pid}')
+
+
+def _root(pid: int) -> str:
+    """"/proc/PID/root" for a process that sees other file systems than we do, else ""."""
+    own, theirs = Path("/proc/self/ns/mnt"), Path(f"/proc/{pid}/ns/mnt")
+    if not own.exists():
+        return ""
+    root = f"/proc/{pid}/root"
+    if own.readlink() == theirs.readlink() and Path(root).readlink() == Path("/"):
+        return ""
+    return root
+
+
+def _groups(pid: int) -> frozenset[int]:
+    """The groups of a process: the effective and the supplementary ones."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    numbers: list[int] = []
+    for line in lines:
+        name, _, values = line.partition(":")
+        if name == "Gid":
+            numbers += [int(v) for v in values.split()[1:2]]
+        elif name == "Groups":
+            numbers += [int(v) for v in values.split()]
+    return frozenset(numbers)

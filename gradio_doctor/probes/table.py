@@ -1,0 +1,52 @@
+"""Which probe gathers which evidence. A probe's module is imported when its evidence is first asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+
+from gradio_doctor import evidence as ev
+from gradio_doctor.knowledge.model import Signature
+from gradio_doctor.probes.base import Context, Probe
+
+_LIVE: Mapping[type, str] = {
+    ev.Processes: "processes:probe_processes",
+    ev.Listeners: "sockets:probe_listeners",
+    ev.Instances: "instances:probe_instances",
+    ev.Environment: "environment:probe_environment",
+    ev.AppSource: "source:probe_source",
+    ev.Interpreter: "interpreter:probe_interpreter",
+    ev.WantedAddress: "wanted:probe_wanted",
+    ev.BindPolicy: "bind_policy:probe_bind_policy",
+    ev.HttpAnswers: "http:probe_http",
+    ev.AcceptQueue: "accept_queue:probe_accept_queue",
+    ev.Run: "run:probe_run",
+    ev.KernelLog: "kernel_log:probe_kernel_log",
+    ev.Paths: "paths:probe_paths",
+}
+
+
+def live_probes(signatures: Sequence[Signature]) -> dict[type, Probe]:
+    """Every probe: for `diagnose`."""
+    return {kind: _lazy(place) for kind, place in _LIVE.items()} | log_probes(signatures)
+
+
+def log_probes(signatures: Sequence[Signature]) -> dict[type, Probe]:
+    """The probe of logs alone: for `logs`, whose files may come from another machine."""
+
+    def probe(context: Context) -> object:
+        from gradio_doctor.probes.log_events import make_log_probe
+
+        return make_log_probe(signatures)(context)
+
+    return {ev.LogEvents: probe}
+
+
+def _lazy(place: str) -> Probe:
+    module, _, name = place.partition(":")
+
+    def probe(context: Context) -> object:
+        function: Probe = getattr(importlib.import_module(f"gradio_doctor.probes.{module}"), name)
+        return function(context)
+
+    return probe
