@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from gradio_doctor.errors import UsageError
 from gradio_doctor.evidence import Target
 from gradio_doctor.probes.redact import clean, redact_url
 from gradio_doctor.probes.scripts import absolute
@@ -22,7 +23,7 @@ _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.%]{2,64}\]):\d{1,8
 _NUMBER_RULE = "a bare number is a listening port, else a running pid; write port:N or pid:N to mean one of them"
 
 
-class TargetError(ValueError):
+class TargetError(UsageError):
     """The TARGET argument names nothing that can be examined. The message is one line for the person."""
 
 

@@ -1,0 +1,85 @@
+"""Probe: what the logs at hand say. Named files, the captured output of our own run, the running app's output files."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from gradio_doctor.evidence import Absent, Instances, LogEvents, Run
+from gradio_doctor.knowledge.model import Signature
+from gradio_doctor.logs import Limits, LogError, LogInput, read_logs
+from gradio_doctor.probes.base import Context, Probe
+
+
+def make_log_probe(signatures: Sequence[Signature]) -> Probe:
+    """The probe for a set of signatures."""
+    return partial(probe_log_events, signatures=tuple(signatures))
+
+
+def probe_log_events(context: Context, signatures: Sequence[Signature]) -> LogEvents | Absent:
+    """Read every log that is at hand: the matches, tracebacks and versions in them.
+
+    Raises LogError for a log that the person named and that cannot be read; others make it Absent.
+    """
+    named = [LogInput(path) for path in context.options.logs]
+    if context.target.kind == "log" and context.target.path:
+        named.append(LogInput(context.target.path))
+    inputs = list(_unique([*named, *_of_run(context), *_of_process(context)]))
+    if not inputs:
+        return Absent("no log is at hand", "gradio-doctor diagnose --log FILE")
+    limits = Limits(seconds=context.options.timeout)
+    try:
+        return read_logs(inputs, signatures, limits)
+    except LogError as error:
+        if named:
+            raise
+        return Absent(str(error), "gradio-doctor diagnose --log FILE")
+
+
+def _unique(inputs: Sequence[LogInput]) -> Iterator[LogInput]:
+    """Without second names of the same file."""
+    seen: set[object] = set()
+    for entry in inputs:
+        key: object = entry.path
+        try:
+            status = Path(entry.path).stat()
+            key = (status.st_dev, status.st_ino)
+        except (OSError, ValueError):
+            pass
+        if key not in seen:
+            seen.add(key)
+            yield entry
+
+
+def _of_run(context: Context) -> Iterator[LogInput]:
+    """The captured output of the app that we started, if we did."""
+    run = context.known(Run)
+    if isinstance(run, Run) and run.output and Path(run.output).is_file():
+        yield LogInput(run.output, "output of the app")
+
+
+def _of_process(context: Context) -> Iterator[LogInput]:
+    """The files that the standard output and error of the running app go to."""
+    pids = [context.target.pid] if context.target.pid else []
+    known = context.known(Instances)
+    if isinstance(known, Instances):
+        pids += [p.pid for p in known.all if p.pid != known.started_by_us]
+    for pid in dict.fromkeys(pids):
+        for descriptor in (1, 2):
+            path = output_file(pid, descriptor)
+            if path:
+                yield LogInput(path)
+
+
+def output_file(pid: int, descriptor: int) -> str:
+    """The regular file that a process writes on a descriptor to (Linux), "" when it is none or cannot be seen."""
+    link = Path(f"/proc/{pid}/fd/{descriptor}")
+    try:
+        if not stat.S_ISREG(link.stat().st_mode):
+            return ""
+        name = str(link.readlink())
+        return name if Path(name).is_file() else str(link)  # deleted or in another mount: still open under /proc
+    except OSError:
+        return ""
