@@ -12,26 +12,22 @@ from pathlib import Path
 from gradio_doctor import errors
 from gradio_doctor.diagnosis import Diagnosis
 from gradio_doctor.evidence import Target
-from gradio_doctor.flags import Output, Wish
+from gradio_doctor.flags import Chosen, Output, Wish
 from gradio_doctor.knowledge.model import Knowledge
 from gradio_doctor.probes.base import Options
 from gradio_doctor.registry import Loaded, load
 
-Chosen = tuple[tuple[str, ...], tuple[str, ...], tuple[Path, ...], bool]  # select, ignore, checks, plugins
 
-
-def run_diagnosis(target: Callable[[], Target], options: Options, chosen: Chosen, wish: Wish) -> int:
+def run_diagnosis(target: Target, options: Options, chosen: Chosen, wish: Wish) -> int:
     """Examine, report, and return the exit status. Raises UsageError on bad input."""
     from gradio_doctor.examine import examine
 
-    select, ignore, directories, plugins = chosen
     for output in wish.outputs:
         if output.file is not None and not output.file.parent.is_dir():
             raise errors.UsageError(f"--output {output.file}: there is no directory {output.file.parent}")
-    resolved = target()
-    loaded = load(directories, plugins=plugins)
-    _known(select + ignore, loaded)
-    diagnosis = examine(resolved, options, loaded, note=notice(wish), select=select, ignore=ignore)
+    loaded = load(chosen.checks, plugins=chosen.plugins)
+    _known(chosen.select + chosen.ignore, loaded)
+    diagnosis = examine(target, options, loaded, note=notice(wish), select=chosen.select, ignore=chosen.ignore)
     for output in wish.outputs:
         _write(diagnosis, output, wish)
     return exit_status(diagnosis, wish)
@@ -99,9 +95,9 @@ def _colored(color: str) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
 
 
-def list_entries(what: str, lang: str, directories: tuple[Path, ...], plugins: bool, *, as_json: bool) -> str:
+def list_entries(what: str, lang: str, chosen: Chosen, *, as_json: bool) -> str:
     """The known causes, checks or signatures: an id and a title a line, or JSON."""
-    loaded = load(directories, plugins=plugins)
+    loaded = load(chosen.checks, plugins=chosen.plugins)
     knowledge = loaded.knowledge
     tables: dict[str, dict[str, str]] = {
         "causes": {c.id: c.title.pick(lang) for c in knowledge.causes.values()},
@@ -121,11 +117,11 @@ def _first_line(text: str | None) -> str:
     return (text or "").strip().partition("\n")[0]
 
 
-def explain_id(name: str, lang: str, directories: tuple[Path, ...], plugins: bool) -> str:
+def explain_id(name: str, lang: str, chosen: Chosen) -> str:
     """Everything known of a cause, a check, a finding or a signature. Raises UsageError for an unknown id."""
     from gradio_doctor.report.explain import explain_cause, explain_check, explain_signature
 
-    loaded = load(directories, plugins=plugins)
+    loaded = load(chosen.checks, plugins=chosen.plugins)
     knowledge = loaded.knowledge
     if name in knowledge.causes:
         return explain_cause(knowledge, knowledge.causes[name], lang)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from gradio_doctor.diagnosis import CheckRun, Outcome
+from gradio_doctor.errors import UsageError
 from gradio_doctor.evidence import Absent, LogEvents, Run, Target
 from gradio_doctor.knowledge.model import Knowledge, names
 from gradio_doctor.log_findings import log_findings
@@ -64,6 +65,8 @@ class Examination:
         started = time.monotonic()
         try:
             return probe(self)
+        except UsageError:
+            raise
         except Exception as error:
             return Absent(f"looking failed: {type(error).__name__}: {error}"[:300])
         finally:

@@ -1,100 +1,96 @@
-"""The flags that the commands share, as annotated types, and what they add up to."""
+"""The flags that the commands share, and what they add up to."""
 
 from __future__ import annotations
 
-import enum
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, TypeVar
 
-import typer
+import click
 
 from gradio_doctor.errors import UsageError
 
-
-class FailOn(str, enum.Enum):
-    """From which severity on a cause fails the command."""
-
-    none = "none"
-    info = "info"
-    warning = "warning"
-    error = "error"
+Command = TypeVar("Command", bound=Callable[..., Any])
+Form = Literal["text", "json"]
+FORMS: tuple[Form, ...] = ("text", "json")
 
 
-class Format(str, enum.Enum):
-    """Forms of the report."""
-
-    text = "text"
-    json = "json"
+def _choice(*names: str) -> click.Choice[str]:
+    return click.Choice(list(names), case_sensitive=False)
 
 
-class Color(str, enum.Enum):
-    """When to colour."""
-
-    auto = "auto"
-    always = "always"
-    never = "never"
+def _seconds() -> click.FloatRange:
+    return click.FloatRange(0.1, 86_400)
 
 
-class Invasive(str, enum.Enum):
-    """How far looking may go."""
+LANG = click.option("--lang", type=_choice("en", "zh"), default="en", show_default=True, help="Language of the prose.")
+CHECKS = click.option(
+    "--checks", type=click.Path(path_type=Path), metavar="DIR", multiple=True, help="Further checks (runs their code)."
+)
+NO_PLUGINS = click.option("--no-plugins", is_flag=True, help="Load no installed plugins.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+_REPORT = (
+    click.option("--output", "-o", metavar="FORMAT[=FILE]", multiple=True, help="Report as text or json; repeatable."),
+    click.option("--format", "-f", "form", type=_choice(*FORMS), help="Short for --output FORMAT."),
+    JSON,
+    click.option(
+        "--fail-on", type=_choice("none", "info", "warning", "error"), default="error", show_default=True,
+        help="Lowest severity that exits with 1.",
+    ),
+    click.option(
+        "--min-probability", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+        help="... and how probable it must be.",
+    ),
+    click.option("--verbose", "-v", is_flag=True, help="Say everything."),
+    click.option("--quiet", "-q", is_flag=True, help="Only the verdict and the fix."),
+    click.option(
+        "--color", type=_choice("auto", "always", "never"), default="auto", show_default=True, help="Colour the report."
+    ),
+    LANG,
+)
+_LOOK = (
+    click.option("--select", metavar="ID", multiple=True, help="Only these causes (id, family, glob)."),
+    click.option("--ignore", metavar="ID", multiple=True, help="Not these causes or checks."),
+    CHECKS,
+    NO_PLUGINS,
+    click.option("--check-timeout", type=_seconds(), default=5.0, show_default=True, help="Seconds for one check."),
+)
+_LIVE = (
+    click.option("--no-run", is_flag=True, help="Never start the app."),
+    click.option(
+        "--startup-timeout", type=_seconds(), default=120.0, show_default=True,
+        help="Seconds the app may take to serve.",
+    ),
+    click.option("--timeout", type=_seconds(), default=30.0, show_default=True, help="Seconds for looking."),
+    click.option("--log", metavar="FILE", multiple=True, help="A log to read as well; repeatable."),
+    click.option("--proxy", metavar="URL", help="The public address in front of the app."),
+    click.option("--python", metavar="PATH", help="The app's Python."),
+    click.option(
+        "--invasive", type=_choice("read", "probe", "sample", "pause"), default="sample", show_default=True,
+        help="How far looking may go.",
+    ),
+)
 
-    read = "read"
-    probe = "probe"
-    sample = "sample"
-    pause = "pause"
+
+def _all(*groups: tuple[Callable[[Any], Any], ...]) -> Callable[[Command], Command]:
+    def wrap(command: Command) -> Command:
+        for option in reversed([o for group in groups for o in group]):
+            command = option(command)
+        return command
+
+    return wrap
 
 
-class Lang(str, enum.Enum):
-    """Languages of the prose."""
-
-    en = "en"
-    zh = "zh"
-
-
-def _report(*names: str, **settings: Any) -> Any:
-    return typer.Option(*names, rich_help_panel="Report", **settings)
-
-
-def _look(*names: str, **settings: Any) -> Any:
-    return typer.Option(*names, rich_help_panel="Looking", **settings)
-
-
-Texts = list[str] | None
-FailOnFlag = Annotated[FailOn, _report("--fail-on", help="Lowest severity that exits with 1.")]
-MinProbabilityFlag = Annotated[
-    float, _report("--min-probability", min=0, max=1, help="... and how probable it must be.")
-]
-OutputFlag = Annotated[
-    Texts, _report("--output", "-o", metavar="FORMAT[=FILE]", help="Report as text or json; repeatable.")
-]
-FormatFlag = Annotated[Format | None, _report("--format", "-f", help="Short for --output FORMAT.")]
-JsonFlag = Annotated[bool, _report("--json", help="Short for --format json.")]
-VerboseFlag = Annotated[bool, _report("--verbose", "-v", help="Say everything.")]
-QuietFlag = Annotated[bool, _report("--quiet", "-q", help="Only the verdict and the fix.")]
-ColorFlag = Annotated[Color, _report("--color", help="Colour the report.")]
-LangFlag = Annotated[Lang, _report("--lang", help="Language of the prose.")]
-SelectFlag = Annotated[Texts, _look("--select", metavar="ID", help="Only these causes (id, family, glob).")]
-IgnoreFlag = Annotated[Texts, _look("--ignore", metavar="ID", help="Not these causes or checks.")]
-ChecksFlag = Annotated[
-    list[Path] | None, _look("--checks", metavar="DIR", help="Further checks (runs their code).")
-]
-NoPluginsFlag = Annotated[bool, _look("--no-plugins", help="Load no installed plugins.")]
-TimeoutFlag = Annotated[float, _look("--timeout", min=0.1, help="Seconds for looking.")]
-CheckTimeoutFlag = Annotated[float, _look("--check-timeout", min=0.1, help="Seconds for one check.")]
-InvasiveFlag = Annotated[Invasive, _look("--invasive", help="How far looking may go.")]
-PythonFlag = Annotated[str | None, _look("--python", metavar="PATH", help="The app's Python.")]
-LogFlag = Annotated[Texts, _look("--log", metavar="FILE", help="A log to read as well; repeatable.")]
-ProxyFlag = Annotated[str | None, _look("--proxy", metavar="URL", help="The public address in front of the app.")]
-NoRunFlag = Annotated[bool, _look("--no-run", help="Never start the app.")]
-StartupFlag = Annotated[float, _look("--startup-timeout", min=0.1, help="Seconds the app may take to serve.")]
+looking = _all(_LOOK, _REPORT)
+living = _all(_LIVE, _LOOK, _REPORT)
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """One report to write: its form, and the file (None: stdout)."""
 
-    form: Literal["text", "json"]
+    form: Form
     file: Path | None = None
 
 
@@ -110,22 +106,34 @@ class Wish:
     lang: str
 
 
-def wish(
-    fail_on: FailOn, min_probability: float, output: list[str] | None, form: Format | None, as_json: bool,
-    verbose: bool, quiet: bool, color: Color, lang: Lang,
-) -> Wish:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which causes and checks take part."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    checks: tuple[Path, ...] = ()
+    plugins: bool = True
+
+
+def wish(given: Mapping[str, Any]) -> Wish:
     """Add up the report flags. Raises UsageError for an unknown form or two reports to stdout."""
-    texts = list(output or []) + ([form.value] if form else []) + (["json"] if as_json else [])
+    texts = [*given["output"], *filter(None, [given["form"]]), *(["json"] if given["as_json"] else [])]
     outputs = tuple(dict.fromkeys(_output(t) for t in texts)) or (Output("text"),)
     if sum(o.file is None for o in outputs) > 1:
         raise UsageError("only one report can go to stdout; write the others to a file: --output json=report.json")
-    verbosity = 1 if verbose else -1 if quiet else 0
-    return Wish(outputs, fail_on.value, min_probability, verbosity, color.value, lang.value)
+    verbosity = 1 if given["verbose"] else -1 if given["quiet"] else 0
+    return Wish(outputs, given["fail_on"], given["min_probability"], verbosity, given["color"], given["lang"])
+
+
+def chosen(given: Mapping[str, Any]) -> Chosen:
+    """Add up the flags that choose causes and checks."""
+    return Chosen(given["select"], given["ignore"], given["checks"], not given["no_plugins"])
 
 
 def _output(text: str) -> Output:
-    form, _, file = text.partition("=")
-    for known in ("text", "json"):
-        if form == known:
-            return Output(known, Path(file) if file else None)
-    raise UsageError(f"--output {text}: {form!r} is no form of report; known are text, json")
+    name, _, file = text.partition("=")
+    for form in FORMS:
+        if name == form:
+            return Output(form, Path(file) if file else None)
+    raise UsageError(f"--output {text}: {name!r} is no form of report; known are {', '.join(FORMS)}")
