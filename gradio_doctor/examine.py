@@ -30,7 +30,19 @@ def examine(
         walked = walk(examination)
         diagnosis = assemble(examination, walked, facts_of(examination), read_snippet, select, ignore)
         notes = loaded.broken + notes_of(examination)
-    return replace(diagnosis, notes=notes, seconds=time.monotonic() - started)
+        run = examination.known(Run)
+    facts = dict(diagnosis.facts)
+    if isinstance(run, Run) and run.output:
+        facts["run_log"] = _kept(run.output, wanted=diagnosis.verdict != "healthy")
+    facts = {k: v for k, v in facts.items() if v}
+    return replace(diagnosis, notes=notes, facts=facts, seconds=time.monotonic() - started)
+
+
+def _kept(output: str, *, wanted: bool) -> str:
+    """The captured output is worth keeping when something is wrong. Only after the app has been stopped."""
+    from gradio_doctor.supervise.capture import keep
+
+    return keep(output, wanted)
 
 
 def facts_of(examination: Examination) -> dict[str, str]:

@@ -35,6 +35,7 @@ from gradio_doctor.evidence import (
     Location,
     LogEvents,
     LogMatch,
+    LogSample,
     Paths,
     Process,
     Processes,
@@ -49,7 +50,7 @@ __all__ = [
     "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Check", "Environment",
     "ExceptionLink", "Finding", "Frame",
     "Handler", "HttpAnswer", "HttpAnswers", "Instances", "Interpreter", "KernelLog", "Listener", "Listeners",
-    "Location", "LogEvents", "LogMatch", "Need", "Paths", "Process", "Processes", "Run", "Source", "Target",
+    "Location", "LogEvents", "LogMatch", "LogSample", "Need", "Paths", "Process", "Processes", "Run", "Source", "Target",
     "Traceback", "WantedAddress", "check",
 ]
 
