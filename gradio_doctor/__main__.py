@@ -12,9 +12,13 @@ def main() -> None:
 
         print(f"gradio-doctor {__version__}")
         return
-    from gradio_doctor.cli import main as run
+    try:
+        from gradio_doctor.cli import main as run
 
-    sys.exit(run())
+        status = run()
+    except KeyboardInterrupt:  # before or after the command line's own boundary
+        status = 130
+    sys.exit(status)
 
 
 if __name__ == "__main__":

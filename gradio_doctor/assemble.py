@@ -114,16 +114,24 @@ def _causes(
     knowledge: Knowledge, findings: Mapping[str, Finding], ranking: Ranking, facts: Mapping[str, str],
     path: tuple[Step, ...], symptoms: bool,
 ) -> tuple[CauseFound, ...]:
-    likely = [(c, p) for c, p in ranking.probability.items() if p >= REPORTED]
-    if not likely or (likely[0][1] <= ranking.unknown and not symptoms):
-        return ()
     out = []
-    for number, (name, probability) in enumerate(likely):
+    for number, (name, probability) in enumerate(_shown(ranking, symptoms)):
         role: Role = "possible"
         if probability > ranking.unknown:
             role = "root" if number == 0 else "contributing" if probability >= CONTRIBUTING else "possible"
         out.append(_cause(knowledge, findings, ranking, knowledge.causes[name], probability, role, facts, path))
     return tuple(out)
+
+
+def _shown(ranking: Ranking, symptoms: bool) -> list[tuple[str, float]]:
+    """The causes worth showing: none when the unknown leads and nothing is wrong that would need explaining."""
+    likely = [(c, p) for c, p in ranking.probability.items() if p >= REPORTED]
+    return [] if likely and likely[0][1] <= ranking.unknown and not symptoms else likely
+
+
+def shown_causes(knowledge: Knowledge, findings: Mapping[str, Finding], ranking: Ranking) -> list[tuple[str, float]]:
+    """The causes that a report shows, with their probabilities, most probable first."""
+    return _shown(ranking, bool(_symptoms(knowledge, findings)))
 
 
 def _cause(

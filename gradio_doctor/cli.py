@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import click
 
 from gradio_doctor import __version__, errors, flags
 
-_SETTINGS = {"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "GRADIO_DOCTOR", "max_content_width": 100}
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.group(context_settings=_SETTINGS)
@@ -67,9 +68,9 @@ def logs(files: tuple[str, ...], **given: Any) -> int:
 @flags.NO_PLUGINS
 def explain(id: str, lang: str, checks: tuple[Path, ...], no_plugins: bool) -> int:  # noqa: A002
     """Say what a cause, a check or a log signature is, how it looks, and how it is mended."""
-    from gradio_doctor.commands import explain_id
+    from gradio_doctor.commands import explain_id, put
 
-    click.echo(explain_id(id, lang, flags.Chosen(checks=checks, plugins=not no_plugins)), nl=False)
+    put(explain_id(id, lang, flags.Chosen(checks=checks, plugins=not no_plugins)))
     return errors.OK
 
 
@@ -81,9 +82,9 @@ def explain(id: str, lang: str, checks: tuple[Path, ...], no_plugins: bool) -> i
 @flags.NO_PLUGINS
 def list_(what: str, as_json: bool, lang: str, checks: tuple[Path, ...], no_plugins: bool) -> int:
     """List the causes, checks or log signatures that this version knows."""
-    from gradio_doctor.commands import list_entries
+    from gradio_doctor.commands import list_entries, put
 
-    click.echo(list_entries(what, lang, flags.Chosen(checks=checks, plugins=not no_plugins), as_json=as_json), nl=False)
+    put(list_entries(what, lang, flags.Chosen(checks=checks, plugins=not no_plugins), as_json=as_json))
     return errors.OK
 
 
@@ -97,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return errors.INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - the reader went away; say no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader went away; what is still buffered goes nowhere
         return errors.OK
     except Exception as error:
         return _defect(error, debug)
@@ -106,34 +107,48 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str], debug: bool) -> int:
     try:
         status = app.main(
-            args=arguments, prog_name="gradio-doctor", standalone_mode=False, default_map=_default_map(),
+            args=arguments, prog_name="gradio-doctor", standalone_mode=False, default_map=_default_map(arguments),
         )
         sys.stdout.flush()
         return int(status or 0)
     except click.exceptions.Exit as error:
         return int(error.exit_code)
-    except click.ClickException as error:
-        error.show()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
         return errors.USAGE
+    except click.ClickException as error:
+        return _usage(error.format_message(), error)
     except errors.UsageError as error:
         if debug:
             raise
-        from gradio_doctor.probes.redact import clean
-
-        print(f"gradio-doctor: {clean(str(error), 2000)}", file=sys.stderr)
-        return errors.USAGE
+        return _usage(str(error))
 
 
-def _default_map() -> dict[str, dict[str, object]]:
-    """Defaults for every command from the configuration file."""
+def _usage(text: str, error: click.ClickException | None = None) -> int:
+    """One clear line on stderr."""
+    from gradio_doctor.probes.redact import clean
+
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f" (see: {context.command_path} --help)" if context else ""
+    print(f"gradio-doctor: {clean(text, 2000)}{hint}", file=sys.stderr)
+    return errors.USAGE
+
+
+def _default_map(arguments: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Defaults for every command from the configuration file, by parameter name."""
+    if not {"-h", "--help", "--version"}.isdisjoint(arguments):
+        return {}  # help is there also where a configuration is broken
     from gradio_doctor import config
 
-    known = {
-        name: {p.name for p in command.params if isinstance(p, click.Option) and p.name}
+    options = {
+        name: {flags.long_name(p.opts): p for p in command.params if isinstance(p, click.Option)}
         for name, command in app.commands.items()
     }
-    values = config.defaults(Path.cwd(), set().union(*known.values()))
-    return {name: {k: v for k, v in values.items() if k in names} for name, names in known.items()}
+    values = config.defaults(Path.cwd(), {k: v for table in options.values() for k, v in table.items()})
+    return {
+        name: {str(p.name): values[key] for key, p in table.items() if key in values}
+        for name, table in options.items()
+    }
 
 
 def _defect(error: Exception, debug: bool) -> int:

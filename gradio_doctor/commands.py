@@ -65,25 +65,30 @@ def _write(diagnosis: Diagnosis, output: Output, wish: Wish) -> None:
     if output.form == "json":
         from gradio_doctor.report.json_report import render_json
 
-        _put(render_json(diagnosis, wish.lang), output.file)
+        put(render_json(diagnosis, wish.lang), output.file)
         return
-    from gradio_doctor.report.text import print_rich, render_plain
+    from gradio_doctor.report.text import render_plain, render_rich
 
     if output.file is None and _colored(wish.color):
-        print_rich(diagnosis, sys.stdout, wish.lang, wish.verbosity, shutil.get_terminal_size().columns)
+        put(render_rich(diagnosis, wish.lang, wish.verbosity, shutil.get_terminal_size().columns))
     else:
-        _put(render_plain(diagnosis, wish.lang, wish.verbosity), output.file)
+        put(render_plain(diagnosis, wish.lang, wish.verbosity), output.file)
 
 
-def _put(text: str, file: Path | None) -> None:
-    if file is None:
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-        return
+def put(text: str, file: Path | None = None) -> None:
+    """Write to a file, or to stdout whatever its encoding. Raises UsageError where that cannot be done."""
     try:
-        file.write_text(text, encoding="utf-8")
+        if file is None:
+            encoding = sys.stdout.encoding or "utf-8"
+            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            sys.stdout.flush()
+        else:
+            file.write_text(text, encoding="utf-8")
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise errors.UsageError(f"--output {file}: cannot be written: {error.strerror or error}") from None
+        where = f"--output {file}" if file else "stdout"
+        raise errors.UsageError(f"{where}: cannot be written: {error.strerror or error}") from None
 
 
 def _colored(color: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from gradio_doctor.errors import UsageError
 
@@ -24,49 +25,64 @@ def _seconds() -> click.FloatRange:
     return click.FloatRange(0.1, 86_400)
 
 
-LANG = click.option("--lang", type=_choice("en", "zh"), default="en", show_default=True, help="Language of the prose.")
-CHECKS = click.option(
+def _option(*names: str, **settings: Any) -> Callable[[Any], Any]:
+    """A flag that GRADIO_DOCTOR_<LONG_NAME> sets as well, the same for every command."""
+    return click.option(*names, envvar=environment_name(long_name(names)), **settings)
+
+
+def long_name(names: Iterable[str]) -> str:
+    """The long spelling of a flag without its dashes: what a configuration file calls it."""
+    return max((n for n in names if n.startswith("-")), key=len).lstrip("-")
+
+
+def environment_name(flag: str) -> str:
+    """The environment variable that sets a flag."""
+    return f"GRADIO_DOCTOR_{flag.replace('-', '_').upper()}"
+
+
+LANG = _option("--lang", type=_choice("en", "zh"), default="en", show_default=True, help="Language of the prose.")
+CHECKS = _option(
     "--checks", type=click.Path(path_type=Path), metavar="DIR", multiple=True, help="Further checks (runs their code)."
 )
-NO_PLUGINS = click.option("--no-plugins", is_flag=True, help="Load no installed plugins.")
-JSON = click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+NO_PLUGINS = _option("--no-plugins", is_flag=True, help="Load no installed plugins.")
+JSON = _option("--json", "as_json", is_flag=True, help="Short for --format json.")
 _REPORT = (
-    click.option("--output", "-o", metavar="FORMAT[=FILE]", multiple=True, help="Report as text or json; repeatable."),
-    click.option("--format", "-f", "form", type=_choice(*FORMS), help="Short for --output FORMAT."),
+    _option("--output", "-o", metavar="FORMAT[=FILE]", multiple=True, help="Report as text or json; repeatable."),
+    _option("--format", "-f", "form", type=_choice(*FORMS), help="Short for --output FORMAT."),
     JSON,
-    click.option(
+    _option(
         "--fail-on", type=_choice("none", "info", "warning", "error"), default="error", show_default=True,
         help="Lowest severity that exits with 1.",
     ),
-    click.option(
+    _option(
         "--min-probability", type=click.FloatRange(0, 1), default=0.5, show_default=True,
         help="... and how probable it must be.",
     ),
-    click.option("--verbose", "-v", is_flag=True, help="Say everything."),
-    click.option("--quiet", "-q", is_flag=True, help="Only the verdict and the fix."),
-    click.option(
+    _option("--verbose", "-v", is_flag=True, help="Say everything."),
+    _option("--quiet", "-q", is_flag=True, help="Only the verdict and the fix."),
+    _option(
         "--color", type=_choice("auto", "always", "never"), default="auto", show_default=True, help="Colour the report."
     ),
     LANG,
 )
 _LOOK = (
-    click.option("--select", metavar="ID", multiple=True, help="Only these causes (id, family, glob)."),
-    click.option("--ignore", metavar="ID", multiple=True, help="Not these causes or checks."),
+    _option("--select", metavar="ID", multiple=True, help="Only these causes (id, family, glob)."),
+    _option("--ignore", metavar="ID", multiple=True, help="Not these causes or checks."),
     CHECKS,
     NO_PLUGINS,
-    click.option("--check-timeout", type=_seconds(), default=5.0, show_default=True, help="Seconds for one check."),
+    _option("--check-timeout", type=_seconds(), default=5.0, show_default=True, help="Seconds for one check."),
 )
 _LIVE = (
-    click.option("--no-run", is_flag=True, help="Never start the app."),
-    click.option(
+    _option("--no-run", is_flag=True, help="Never start the app."),
+    _option(
         "--startup-timeout", type=_seconds(), default=120.0, show_default=True,
         help="Seconds the app may take to serve.",
     ),
-    click.option("--timeout", type=_seconds(), default=30.0, show_default=True, help="Seconds for looking."),
-    click.option("--log", metavar="FILE", multiple=True, help="A log to read as well; repeatable."),
-    click.option("--proxy", metavar="URL", help="The public address in front of the app."),
-    click.option("--python", metavar="PATH", help="The app's Python."),
-    click.option(
+    _option("--timeout", type=_seconds(), default=30.0, show_default=True, help="Seconds for looking."),
+    _option("--log", type=click.Path(), metavar="FILE", multiple=True, help="A log to read as well; repeatable."),
+    _option("--proxy", metavar="URL", help="The public address in front of the app."),
+    _option("--python", metavar="PATH", help="The app's Python."),
+    _option(
         "--invasive", type=_choice("read", "probe", "sample", "pause"), default="sample", show_default=True,
         help="How far looking may go.",
     ),
@@ -82,6 +98,7 @@ def _all(*groups: tuple[Callable[[Any], Any], ...]) -> Callable[[Command], Comma
     return wrap
 
 
+_STRENGTH = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
 looking = _all(_LOOK, _REPORT)
 living = _all(_LIVE, _LOOK, _REPORT)
 
@@ -118,12 +135,26 @@ class Chosen:
 
 def wish(given: Mapping[str, Any]) -> Wish:
     """Add up the report flags. Raises UsageError for an unknown form or two reports to stdout."""
-    texts = [*given["output"], *filter(None, [given["form"]]), *(["json"] if given["as_json"] else [])]
+    asked = _strongest(given, "output", "form", "as_json")
+    texts = [*(asked["output"] or ()), *filter(None, [asked["form"]]), *(["json"] if asked["as_json"] else [])]
     outputs = tuple(dict.fromkeys(_output(t) for t in texts)) or (Output("text"),)
     if sum(o.file is None for o in outputs) > 1:
         raise UsageError("only one report can go to stdout; write the others to a file: --output json=report.json")
-    verbosity = 1 if given["verbose"] else -1 if given["quiet"] else 0
+    loud = _strongest(given, "verbose", "quiet")
+    verbosity = 1 if loud["verbose"] else -1 if loud["quiet"] else 0
     return Wish(outputs, given["fail_on"], given["min_probability"], verbosity, given["color"], given["lang"])
+
+
+def _strongest(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Values of flags that contradict each other: only those of the strongest source (flag, environment, file) count.
+
+    So `--format text` wins over `json = true` in a file.
+    """
+    context = click.get_current_context(silent=True)
+    sources = {n: context.get_parameter_source(n) if context else None for n in names}
+    strength = {n: _STRENGTH.index(source) for n, source in sources.items() if source in _STRENGTH and given[n]}
+    best = min(strength.values(), default=None)
+    return {n: given[n] if strength.get(n) == best else None for n in names}
 
 
 def chosen(given: Mapping[str, Any]) -> Chosen:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import importlib.machinery
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from gradio_doctor import __version__
-from gradio_doctor.knowledge import yaml_file
+from gradio_doctor import cache
+from gradio_doctor.knowledge import calibration, yaml_file
 from gradio_doctor.knowledge.model import Knowledge, KnowledgeError, Signature
 from gradio_doctor.knowledge.parse import build
 from gradio_doctor.sdk import Check
@@ -36,8 +37,10 @@ def builtin_directory() -> Path:
     return inside if inside.is_dir() else package.parent / "checks"
 
 
-def load(directories: Sequence[Path] = (), *, plugins: bool = True) -> Loaded:
+def load(directories: Sequence[Path] = (), *, plugins: bool = True, calibrated: bool = True) -> Loaded:
     """Load the built-in families, those of installed plugins and those of further directories.
+
+    With `calibrated`, the numbers fitted to labelled cases replace those of the YAML.
 
     Raises KnowledgeError, naming file and line, when a file of the built-in families or of `directories` is wrong.
     """
@@ -51,6 +54,8 @@ def load(directories: Sequence[Path] = (), *, plugins: bool = True) -> Loaded:
     for directory in extra:
         data |= {str(p): yaml_file.read_yaml(p) for p in _files(directory, ".yaml")}
     knowledge = build(data)
+    if calibrated:
+        knowledge = calibration.apply(knowledge, calibration.read(builtin))
     _lint([s for s in knowledge.signatures.values() if extra and _within(s.place, extra)])
     checks = list(_checks_of(_package("gradio_doctor.checks", builtin)))
     for number, directory in enumerate(extra):
@@ -65,12 +70,12 @@ def _files(directory: Path, suffix: str) -> list[Path]:
 
 def _builtin_data(directory: Path) -> dict[str, dict[str, object]]:
     paths = _files(directory, ".yaml")
-    key = yaml_file.cache_key(paths, __version__)
-    data = yaml_file.cached(key)
+    key = cache.key_of_files(paths)
+    data = cache.cached("knowledge", key)
     if data is None:
         data = {str(p): yaml_file.read_yaml(p) for p in paths}
         _lint(build(data).signatures.values())
-        yaml_file.keep(key, data)
+        cache.keep("knowledge", key, data)
     return data
 
 
@@ -86,7 +91,27 @@ def _within(place: str, directories: Sequence[Path]) -> bool:
     return any(place.startswith(str(d)) for d in directories)
 
 
+def _plugins_installed() -> bool:
+    """True when a distribution may have plugins. Reading their few bytes is ten times quicker than entry_points()."""
+    for place in sys.path:
+        try:
+            files = [d.path for d in os.scandir(place or ".") if d.name.endswith((".dist-info", ".egg-info"))]
+        except OSError:
+            if place.endswith((".egg", ".zip")) and Path(place).is_file():
+                return True  # an archive: let the standard library look inside
+            continue
+        for name in files:
+            try:
+                if PLUGIN_GROUP in Path(name, "entry_points.txt").read_text(encoding="utf-8", errors="replace"):
+                    return True
+            except OSError:
+                continue
+    return False
+
+
 def _plugin_directories(broken: list[str]) -> Iterator[Path]:
+    if not _plugins_installed():
+        return
     from importlib.metadata import entry_points
 
     for entry in entry_points(group=PLUGIN_GROUP):

@@ -50,8 +50,8 @@ __all__ = [
     "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Check", "Environment",
     "ExceptionLink", "Finding", "Frame",
     "Handler", "HttpAnswer", "HttpAnswers", "Instances", "Interpreter", "KernelLog", "Listener", "Listeners",
-    "Location", "LogEvents", "LogMatch", "LogSample", "Need", "Paths", "Process", "Processes", "Run", "Source", "Target",
-    "Traceback", "WantedAddress", "check",
+    "Location", "LogEvents", "LogMatch", "LogSample", "Need", "Paths", "Process", "Processes", "Run", "Source",
+    "Target", "Traceback", "WantedAddress", "check",
 ]
 
 

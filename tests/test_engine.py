@@ -137,17 +137,22 @@ def test_closing_runs_every_clean_up_the_last_first_even_after_one_fails() -> No
         done.append("b")
         raise OSError("gone")
 
-    with pytest.raises(KeyboardInterrupt), examination({}) as exam:
-        exam.on_close(lambda: done.append("a"))
-        exam.on_close(fails)
-        exam.on_close(lambda: done.append("c"))
-        raise KeyboardInterrupt
+    def examine() -> None:
+        with examination({}) as exam:
+            exam.on_close(lambda: done.append("a"))
+            exam.on_close(fails)
+            exam.on_close(lambda: done.append("c"))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        examine()
     assert done == ["c", "b", "a"]
 
 
 def test_select_takes_ids_prefixes_and_globs_in_order() -> None:
     with examination({}, needs_sockets, may_use_run) as exam:
-        assert [c.id for c in exam.select(["may-*", "needs-sockets", "may-use-run"])] == ["may-use-run", "needs-sockets"]
+        chosen = exam.select(["may-*", "needs-sockets", "may-use-run"])
+    assert [c.id for c in chosen] == ["may-use-run", "needs-sockets"]
 
 
 def test_a_check_without_annotations_is_refused() -> None:

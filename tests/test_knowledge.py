@@ -83,7 +83,9 @@ def test_every_error_names_file_and_line(tmp_path: Path, old: str, new: str, lin
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("raw", [b"\xff\xfe\x00", b"- a\n- b\n", b"a: !!python/object:os.system x\n", b"a: &x [*x]\n" * 2])
+@pytest.mark.parametrize(
+    "raw", [b"\xff\xfe\x00", b"- a\n- b\n", b"a: !!python/object:os.system x\n", b"a: &x [*x]\n" * 2]
+)
 def test_what_is_no_family_is_refused(tmp_path: Path, raw: bytes) -> None:
     file = tmp_path / "bad.yaml"
     file.write_bytes(raw)

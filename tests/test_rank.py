@@ -21,7 +21,8 @@ def test_one_cause_one_finding() -> None:
 
 
 def test_two_causes_and_their_pair() -> None:
-    know = knowledge([cause("a.x", 0.02, {"f": 0.85}), cause("a.y", 0.05, {"f": 0.3, "g": 0.98})], {"f": 0.01, "g": 0.1})
+    causes = [cause("a.x", 0.02, {"f": 0.85}), cause("a.y", 0.05, {"f": 0.3, "g": 0.98})]
+    know = knowledge(causes, {"f": 0.01, "g": 0.1})
     ranking = rank(know, findings("f", "-g"))
     unknown = 0.3 * 0.01 * 0.9
     x = 0.02 * (1 - 0.99 * 0.15) * 0.9

@@ -92,7 +92,7 @@ def test_a_required_question_without_answer_is_told() -> None:
 
 
 def test_questions_that_lead_in_a_circle_are_asked_once() -> None:
-    circle = [question("a", (), Answer(Prose("on"), then=("b",))), question("b", (), Answer(Prose("on"), then=("a", "b")))]
+    circle = [question(n, (), Answer(Prose("on"), then=("b", "a"))) for n in ("a", "b")]
     know = knowledge([], {}, questions=circle)
     with Examination(Target("none", ""), Options(), {}, know, ()) as examination:
         assert [s.id for s in walk(examination).path] == ["a", "b"]

@@ -1,12 +1,7 @@
-"""Reading a YAML file of knowledge with the line of every mapping, and keeping the built-in ones as quick JSON."""
+"""Reading a YAML file of knowledge with the line of every mapping."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,38 +63,3 @@ def _loader_class(path: Path) -> Any:
     loader: Any = type("LineLoader", (base,), {})
     loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
     return loader
-
-
-def cache_directory() -> Path:
-    """Where derived data is kept between runs (XDG_CACHE_HOME, else ~/.cache)."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return Path(base) / "gradio-doctor"
-
-
-def cache_key(paths: Sequence[Path], version: str) -> str:
-    """A name that changes with any of the files and with our version."""
-    stats = [(str(p), s.st_mtime_ns, s.st_size) for p in paths for s in [p.stat()]]
-    return hashlib.sha256(json.dumps([version, stats]).encode()).hexdigest()[:24]
-
-
-def cached(key: str) -> dict[str, Any] | None:
-    """Data kept under a key, or None. Anything unreadable counts as not kept."""
-    try:
-        data = json.loads((cache_directory() / f"knowledge-{key}.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    return data if isinstance(data, dict) else None
-
-
-def keep(key: str, data: dict[str, Any]) -> None:
-    """Keep data under a key, replacing older ones. A cache that cannot be written is no error."""
-    directory = cache_directory()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=directory, delete=False, suffix=".tmp") as file:
-            json.dump(data, file)
-        for old in directory.glob("knowledge-*.json"):
-            old.unlink(missing_ok=True)
-        Path(file.name).replace(directory / f"knowledge-{key}.json")
-    except OSError:
-        return

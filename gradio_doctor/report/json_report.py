@@ -7,7 +7,8 @@ from typing import Any
 
 from gradio_doctor import __version__
 from gradio_doctor.diagnosis import CauseFound, CheckRun, Diagnosis, Item
-from gradio_doctor.evidence import Source
+from gradio_doctor.evidence import Source, Target
+from gradio_doctor.report.unlock import pasteable
 
 SCHEMA_VERSION = 1
 
@@ -21,7 +22,7 @@ def to_dict(diagnosis: Diagnosis, lang: str = "en") -> dict[str, Any]:
         "verdict": diagnosis.verdict,
         "causes": [_cause(c, lang) for c in diagnosis.causes],
         "ruled_out": [{"id": r.id, "because": r.because.pick(lang)} for r in diagnosis.ruled_out],
-        "checks": [_check(c) for c in diagnosis.checks],
+        "checks": [_check(c, diagnosis.target) for c in diagnosis.checks],
         "unknown_probability": round(diagnosis.unknown_probability, 4),
         "path": [{"question": s.question.pick(lang), "answer": s.answer.pick(lang)} for s in diagnosis.path],
         "symptoms": [_item(i, lang) for i in diagnosis.symptoms],
@@ -30,7 +31,7 @@ def to_dict(diagnosis: Diagnosis, lang: str = "en") -> dict[str, Any]:
     }
     if diagnosis.next_look:
         look = diagnosis.next_look
-        out["next_look"] = {"check": look.check, "reason": look.reason, "unlock": look.unlock}
+        out["next_look"] = {"check": look.check, "reason": look.reason, "unlock": pasteable(look.unlock, diagnosis.target)}
     return out
 
 
@@ -80,10 +81,10 @@ def _source(source: Source) -> dict[str, Any]:
     return {"kind": source.kind, "name": source.name, **{k: v for k, v in fields.items() if v is not None}}
 
 
-def _check(run: CheckRun) -> dict[str, Any]:
+def _check(run: CheckRun, target: Target) -> dict[str, Any]:
     out: dict[str, Any] = {"id": run.id, "outcome": run.outcome, "seconds": round(run.seconds, 4)}
     if run.reason:
         out["reason"] = run.reason
     if run.unlock:
-        out["unlock"] = run.unlock
+        out["unlock"] = pasteable(run.unlock, target)
     return out

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from gradio_doctor import __version__
 from gradio_doctor.diagnosis import CauseFound, Diagnosis, Item
+from gradio_doctor.report.unlock import pasteable
 from gradio_doctor.report.words import WORDS
+
+_MOST_EVIDENCE, _MOST_OTHERS = 6, 5  # without -v
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,13 @@ def _head(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
     if root:
         yield Line(root.says.pick(lang), root.severity)
         sure = WORDS["sure"].pick(lang).format(percent=_percent(root.probability))
-        yield Line(f"{root.id} - {root.title.pick(lang)} ({sure}, {root.severity})", "dim", 2)
+        title = f": {root.title.pick(lang)}" if root.title != root.says else ""
+        yield Line(f"{root.id} ({WORDS[root.severity].pick(lang)}, {sure}){title}", "dim", 2)
     elif diagnosis.verdict == "healthy":
         yield Line(WORDS["healthy"].pick(lang), "good")
     else:
-        yield Line(WORDS["inconclusive"].pick(lang), "warning")
+        seen = diagnosis.causes or diagnosis.symptoms
+        yield Line(WORDS["inconclusive" if seen else "could-not-tell"].pick(lang), "warning")
     for text in _facts(diagnosis, lang):
         yield Line(text, "dim", 2)
 
@@ -72,8 +77,10 @@ def _cause(cause: CauseFound, lang: str, verbosity: int) -> Iterator[Line]:
     seen = [i for i in cause.evidence if i.seen]
     if verbosity >= 0:
         yield from _heading("evidence", lang)
-        for item in seen if verbosity else seen[:6]:
+        shown = seen if verbosity else seen[:_MOST_EVIDENCE]
+        for item in shown:
             yield _evidence(item, lang, verbosity)
+        yield from _more(len(seen) - len(shown), lang)
         if verbosity:
             for item in (i for i in cause.evidence if not i.seen):
                 yield Line(f"{WORDS['not-seen'].pick(lang)} {item.text.pick(lang)} [{item.weight:+.1f}]", "dim", 2)
@@ -105,8 +112,8 @@ def _code(cause: CauseFound, lang: str) -> Iterator[Line]:
     if place is None:
         return
     yield from _heading("code", lang)
-    where = f"{place.file}:{place.line}" + (f" in {place.function}" if place.function else "")
-    yield Line(where, "place", 2)
+    inside = f", {WORDS['in'].pick(lang)} {place.function}" if place.function not in ("", "<module>") else ""
+    yield Line(f"{place.file}:{place.line}{inside}", "place", 2)
     lines = cause.snippet or (((place.line, place.text),) if place.text else ())
     for number, text in lines:
         mark = ">" if number == place.line else " "
@@ -117,10 +124,17 @@ def _others(causes: list[CauseFound], lang: str, verbosity: int, *, alone: bool)
     if not causes:
         return
     yield from _heading("possible" if not alone else "weak", lang)
-    for cause in causes if verbosity or alone else causes[:5]:
+    shown = causes if verbosity or alone else causes[:_MOST_OTHERS]
+    for cause in shown:
         yield Line(f"- {_percent(cause.probability):>4}  {cause.id}: {cause.says.pick(lang)}", "", 2, 8)
         if (verbosity or alone or cause.role == "contributing") and cause.because.pick(lang):
             yield Line(f"{WORDS['because'].pick(lang)} {cause.because.pick(lang)}", "dim", 10)
+    yield from _more(len(causes) - len(shown), lang)
+
+
+def _more(count: int, lang: str) -> Iterator[Line]:
+    if count > 0:
+        yield Line(WORDS["more"].pick(lang).format(count=count), "dim", 2)
 
 
 def _symptoms(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
@@ -149,21 +163,19 @@ def _ruled_out(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line
 
 
 def _blind(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line]:
-    """What could not be looked at: grouped by reason, with the command that would allow it."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    """What could not be looked at: grouped by reason, with the command that would allow it; first what tells most."""
+    look = diagnosis.next_look
+    groups: dict[tuple[str, str], list[str]] = {(look.reason, look.unlock): []} if look else {}
     for run in diagnosis.checks:
-        if run.outcome != "failed" and not (run.outcome == "skipped" and (run.unlock or verbosity)):
-            continue
-        groups.setdefault((run.reason, run.unlock), []).append(run.id)
+        if run.outcome == "failed" or (run.outcome == "skipped" and (run.unlock or verbosity)):
+            groups.setdefault((run.reason, run.unlock), []).append(run.id)
     if groups or diagnosis.notes:
         yield from _heading("blind", lang)
     for (reason, unlock), ids in groups.items():
-        yield Line(f"- {', '.join(ids)}: {reason}", "dim", 2)
+        best = look is not None and (reason, unlock) == (look.reason, look.unlock)
+        mark = f" {WORDS['next'].pick(lang)}" if best and diagnosis.verdict != "healthy" else ""
+        yield Line(f"- {', '.join(ids) or (look.check if look else '')}: {reason}{mark}", "dim", 2)
         if unlock:
-            yield Line(unlock, "command", 6, 0)
+            yield Line(pasteable(unlock, diagnosis.target), "command", 6, 0)
     for note in diagnosis.notes:
         yield Line(f"- {note}", "dim", 2)
-    if look := diagnosis.next_look:
-        yield from _heading("next", lang)
-        yield Line(f"{look.check}: {look.reason}", "", 2)
-        yield Line(look.unlock, "command", 6, 0)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+import io
+from typing import TYPE_CHECKING
 
 from gradio_doctor.diagnosis import Diagnosis
 from gradio_doctor.probes.redact import clean
 from gradio_doctor.report.lines import Line, report_lines
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _MAX_LINE = 4000
+FOLDED = 4  # lines of a terminal that one piece of evidence may take beyond its first; -v shows it whole
 _STYLES = {
     "error": "bold red", "warning": "bold yellow", "info": "bold cyan", "good": "bold green", "heading": "bold",
     "dim": "dim", "command": "green", "place": "cyan", "code": "",
@@ -20,23 +25,34 @@ def render_plain(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0) -> 
     return "".join(f"{' ' * line.indent}{_safe(line)}\n" for line in report_lines(diagnosis, lang, verbosity))
 
 
-def print_rich(diagnosis: Diagnosis, stream: TextIO, lang: str = "en", verbosity: int = 0, width: int = 80) -> None:
+def render_rich(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0, width: int = 80) -> str:
     """The report with colour, wrapped at `width` columns; commands are never broken by an added line end."""
     from rich.console import Console
+
+    drawn = io.StringIO()
+    console = Console(
+        file=drawn, width=width, force_terminal=True, color_system="standard", highlight=False, emoji=False, markup=False,
+        legacy_windows=False,
+    )
+    for line in report_lines(diagnosis, lang, verbosity):
+        _draw(console, line, width, verbosity)
+    return drawn.getvalue()
+
+
+def _draw(console: Console, line: Line, width: int, verbosity: int) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    console = Console(file=stream, width=width, force_terminal=True, highlight=False, emoji=False, markup=False)
-    for line in report_lines(diagnosis, lang, verbosity):
-        style = _STYLES.get(line.style, "")
-        if line.style in ("command", "code"):
-            console.print(" " * line.indent + _safe(line), style=style, soft_wrap=True)
-            continue
-        room = max(width - line.indent - line.hang, 20)
-        first, *rest = Text(_safe(line), style=style).wrap(console, room) or [Text()]
-        console.print(Padding(first, (0, 0, 0, line.indent)))
-        for part in rest:
-            console.print(Padding(part, (0, 0, 0, line.indent + line.hang)))
+    style = _STYLES.get(line.style, "")
+    if line.style in ("command", "code"):
+        console.print(" " * line.indent + _safe(line), style=style, soft_wrap=True)
+        return
+    first, *rest = Text(_safe(line), style=style).wrap(console, max(width - line.indent - line.hang, 20)) or [Text()]
+    if verbosity < 1 and len(rest) > FOLDED:
+        rest = [*rest[: FOLDED - 1], Text("... (-v: all of it)", style="dim")]
+    console.print(Padding(first, (0, 0, 0, line.indent)))
+    for part in rest:
+        console.print(Padding(part, (0, 0, 0, line.indent + line.hang)))
 
 
 def _safe(line: Line) -> str:

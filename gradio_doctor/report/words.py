@@ -1,4 +1,4 @@
-"""The fixed words of the text report, in the languages of the prose."""
+"""The fixed words of the text reports, in the languages of the prose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ WORDS = {
     "path": Prose("How it was found", "诊断路径"),
     "ruled-out": Prose("Ruled out", "已排除"),
     "blind": Prose("Could not be looked at", "无法查看的部分"),
-    "next": Prose("Best next look", "下一步最值得查看"),
+    "next": Prose("(this look would tell most)", "（这一项最能说明问题）"),
+    "could-not-tell": Prose(
+        "Could not tell: something that has to be looked at could not be.", "无法判断：有必须查看的内容未能查看。"
+    ),
+    "more": Prose("... and {count} more (-v shows them)", "……另有 {count} 条（用 -v 显示）"),
+    "in": Prose("in", "函数"),
+    "error": Prose("error", "错误"),
+    "warning": Prose("warning", "警告"),
+    "info": Prose("info", "提示"),
     "not-seen": Prose("not seen:", "未见："),
     "fact-script": Prose("app", "应用"),
     "fact-app_pid": Prose("pid", "pid"),
@@ -29,4 +37,21 @@ WORDS = {
     "fact-gradio_version": Prose("Gradio", "Gradio"),
     "fact-run_log": Prose("its output:", "输出："),
     "fact-logs": Prose("logs:", "日志："),
+    # explain
+    "how-it-looks": Prose("How it looks", "表现"),
+    "how-to-mend": Prose("How to mend it", "解决办法"),
+    "verified-by": Prose("Verified by:", "验证方式："),
+    "printed-by": Prose("Printed by:", "输出者："),
+    "speaks-for": Prose("Speaks for", "支持的原因"),
+    "needs": Prose("Needs:", "需要："),
+    "if-there": Prose("(if there)", "（若有）"),
+    "can-find": Prose("Can find", "可能发现"),
+    "a-check": Prose("a check", "检查项"),
+    "a-log-line": Prose("a log line", "日志行"),
+    "line-like": Prose("a log line like", "类似这样的日志行"),
+    "always": Prose("always", "总是"),
+    "usually": Prose("usually", "通常"),
+    "often": Prose("often", "常常"),
+    "sometimes": Prose("sometimes", "有时"),
+    "rarely": Prose("rarely", "很少"),
 }

@@ -1,0 +1,67 @@
+"""Tracebacks that are drawn otherwise than Python does: the boxes of rich, the stacks of faulthandler.
+
+Both readers answer to a line with True (it fits), None (a stray line in between) or False (over).
+"""
+
+from __future__ import annotations
+
+import re
+
+from gradio_doctor.logs import frames as f
+from gradio_doctor.logs.links import Link
+
+_BOX = re.compile(r"^\s*[│|](?P<inside>.*?)[│|]?\s*$")
+_BOX_END = re.compile(r"^\s*[╰└+][─-]{3,400}")
+_PATH_START = re.compile(r"^(?:/|[A-Za-z]:\\|<)")
+
+
+class RichBox:
+    """Reads the inside of a box that rich drew."""
+
+    def __init__(self) -> None:
+        self._partial = ""  # the start of a path that was broken at the border
+
+    def feed(self, content: str, link: Link) -> bool | None:
+        """The next line."""
+        if _BOX_END.match(content):
+            return False
+        box = _BOX.match(content)
+        if box is None:
+            return None
+        self._inside(link, box["inside"])
+        return True
+
+    def _inside(self, link: Link, inside: str) -> None:
+        inner = inside.strip()
+        if source := f.RICH_SOURCE.match(inside):
+            if link.frames and not link.frames[-1].text:
+                link.show_source(source["text"].strip(" │|"))
+            return
+        frame = f.rich_frame_of(self._partial + inner) or f.rich_frame_of(inner)
+        if frame and (frame.file.endswith(".py") or any(mark in frame.file for mark in "/\\<")):
+            link.add(frame)
+            inner = ""
+        self._partial = (self._partial + inner)[:600] if inner and (self._partial or _PATH_START.match(inner)) else ""
+
+
+class NativeStacks:
+    """Reads what faulthandler prints: the stacks of all threads, innermost frame first; the current one counts."""
+
+    def __init__(self, current: bool) -> None:
+        self._current = current  # inside the stack that counts
+        self._over = False
+
+    def feed(self, content: str, link: Link) -> bool | None:
+        """The next line."""
+        if f.STACK_HEADER.search(content):
+            if self._over or self._current:
+                return False
+            self._current = content.lstrip().startswith(("Current", "Stack"))
+            return True
+        frame = f.frame_of(content)
+        if frame is None:
+            self._over = self._current and bool(link.frames)
+            return None
+        if self._current:
+            link.add(frame)
+        return True

@@ -1,0 +1,90 @@
+"""One line of a log, or the window round a token in an over-long one: read lazily, as most are never needed whole."""
+
+from __future__ import annotations
+
+from gradio_doctor.evidence.logs import Layer
+from gradio_doctor.logs.layers import layer_of
+from gradio_doctor.logs.records import Record, unwrap
+from gradio_doctor.logs.text import decode, without_ansi
+
+LONG = 1 << 13  # bytes: longer lines are looked at in windows
+_AROUND = 2100  # bytes on both sides of a token's end: the widest match (lint.WIDEST) fits
+
+
+class Line:
+    """A line. `start` and `end` are its place in the block, `until` how far the next hit may lie to be on it."""
+
+    __slots__ = ("_layer", "_record", "_text", "end", "now", "number", "raw", "start", "tried", "until", "whole")
+
+    def __init__(self, raw: bytes, start: int, end: int, whole: bool = True) -> None:
+        self.raw = raw
+        self.start = start
+        self.end = end
+        self.until = end
+        self.whole = whole
+        self.number = 0
+        self.now: float | None = None
+        self.tried: set[int] = set()
+        self._text: str | None = None
+        self._record: Record | None = None
+        self._layer: Layer | None = None
+
+    @classmethod
+    def around(cls, data: bytes | bytearray, stop: int, limit: int) -> Line:
+        """The line that a token ending at `stop` lies in; data behind `limit` is not there yet."""
+        low, high = max(0, stop - LONG), min(limit, stop + LONG)
+        start = data.rfind(b"\n", low, stop) + 1
+        end = data.find(b"\n", stop, high)
+        if (start == 0 and low > 0) or (end < 0 and high < limit) or (end - start if end >= 0 else high - start) > LONG:
+            return cls._window(data, stop, max(start, low), end if end >= 0 else high)
+        end = end if end >= 0 else high
+        if data.find(b"\r", start, end) >= 0:
+            start, end = _segment(data, start, stop, end)
+        return cls(bytes(data[start:end]), start, end)
+
+    @classmethod
+    def _window(cls, data: bytes | bytearray, stop: int, start: int, end: int) -> Line:
+        start, end = _segment(data, start, stop, end)
+        begin, behind = max(start, stop - _AROUND), min(end, stop + _AROUND)
+        line = cls(bytes(data[begin:behind]), begin, behind, whole=False)
+        line.until = stop
+        return line
+
+    @property
+    def text(self) -> str:
+        """The line as text."""
+        if self._text is None:
+            self._text = without_ansi(decode(self.raw))
+        return self._text
+
+    def record(self) -> Record:
+        """What the line says behind its prefixes and JSON."""
+        if self._record is None:
+            self._record = unwrap(self.text, self.now)
+        return self._record
+
+    def layer(self) -> Layer:
+        """The kind of program it comes from."""
+        if self._layer is None:
+            record = self.record()
+            self._layer = layer_of(self.text, record.ident)
+            if self._layer == "unknown" and record.embedded:
+                self._layer = layer_of(record.lines[0][0])
+        return self._layer
+
+    def above(self, data: bytes | bytearray, count: int) -> list[str]:
+        """Up to `count` lines above it, as far as the block's history goes."""
+        begin = self.start
+        for _ in range(count + 1):
+            begin = data.rfind(b"\n", 0, max(0, begin - 1)) + 1
+            if begin == 0:
+                break
+        parts = bytes(data[begin:self.start]).split(b"\n")
+        return [without_ansi(decode(part[:LONG].rstrip(b"\r"))) for part in parts if part][-count:]
+
+
+def _segment(data: bytes | bytearray, start: int, stop: int, end: int) -> tuple[int, int]:
+    """The part between carriage returns (progress bars) that a token lies in."""
+    begin = max(start, data.rfind(b"\r", start, stop) + 1)
+    behind = data.find(b"\r", stop, end)
+    return begin, behind if behind >= 0 else end

@@ -1,0 +1,1 @@
+"""Real faults in real Gradio apps, diagnosed by the real command."""
