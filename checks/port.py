@@ -97,34 +97,34 @@ def _holders(sockets: list[Listener], processes: Processes, name: str) -> Iterat
             yield Finding(name, facts=_about(holder, processes, socket), source=_of(holder))
 
 
-@check(
-    "port-instances", cost=0.05,
-    finds=(
-        "port.suspended-instance", "port.orphaned-fork", "port.orphaned-instance", "port.moved-past-instance",
-    ),
+_LEFT_OVER = (
+    "port.suspended-instance", "port.orphaned-fork", "port.orphaned-instance", "port.moved-past-instance",
 )
+
+
+@check("port-instances", cost=0.05, finds=_LEFT_OVER)
 def port_instances(
     wanted: WantedAddress, listeners: Listeners, processes: Processes, instances: Instances
 ) -> Iterator[Finding]:
     """Earlier runs of the same app that still hold a port: suspended, orphaned, or simply never stopped."""
+    yield from (Finding(name, seen=False, witness="instances") for name in _LEFT_OVER)  # overruled by a seen one
     for process in instances.all:
         sockets = listeners.held_by(process.pid)
         if not sockets or process.pid == instances.started_by_us:
             continue
         socket = next((s for s in sockets if s.port in wanted.ports), sockets[0])
-        facts = _about(process, processes, socket)
-        if process.stopped:
-            yield Finding("port.suspended-instance", facts=facts, source=_of(process))
-        elif process.orphan and _is_fork(process, instances):
-            yield Finding("port.orphaned-fork", facts=facts, source=_of(process))
-        elif process.orphan and not process.keeper:
-            yield Finding("port.orphaned-instance", facts=facts, source=_of(process))
+        if name := _left_over(process, instances):
+            yield Finding(name, facts=_about(process, processes, socket), source=_of(process))
     yield from _moved(wanted, listeners, processes, instances)
 
 
-def _is_fork(process: Process, instances: Instances) -> bool:
-    """True for a child whose parent, the app itself, is gone: it holds the inherited socket but serves nobody."""
-    return process in instances.children
+def _left_over(process: Process, instances: Instances) -> str:
+    """What makes a run one that nobody means to have any more, "" when nothing does."""
+    if process.stopped:
+        return "port.suspended-instance"
+    if process.orphan and process in instances.children:  # the app is gone; a forked child keeps its socket
+        return "port.orphaned-fork"
+    return "port.orphaned-instance" if process.orphan and not process.keeper else ""
 
 
 def _moved(

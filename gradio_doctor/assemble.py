@@ -82,18 +82,20 @@ def _gate(knowledge: Knowledge, cause: str, findings: Mapping[str, Finding]) -> 
     name = ruled_out(knowledge.causes[cause], findings)
     if name is None:
         return None
-    text = finding_text(knowledge, findings[name], {})
-    return text if findings[name].seen else Prose(f"not so: {text.en}", f"并非如此：{text.zh or text.en}")
+    if findings[name].seen:
+        return finding_text(knowledge, findings[name])
+    looked = ", ".join(n for n in knowledge.causes[cause].requires if n in findings)
+    return Prose(f"none of its signs is there ({looked})", f"没有它的任何迹象（{looked}）")
 
 
-def finding_text(knowledge: Knowledge, finding: Finding, facts: Mapping[str, str]) -> Prose:
+def finding_text(knowledge: Knowledge, finding: Finding) -> Prose:
     """What a finding says: the line itself for a log signature, else its prose filled with its facts."""
     if "line_text" in finding.facts:
         return Prose(finding.facts["line_text"])
     kind = knowledge.findings.get(finding.id)
     if kind is None:
         return Prose(finding.id)
-    filled = fill_prose(kind.text, {**facts, **finding.facts})
+    filled = fill_prose(kind.text, finding.facts)
     return filled or Prose(_unfilled(kind.text.en), _unfilled(kind.text.zh))
 
 
@@ -106,7 +108,7 @@ def _symptoms(knowledge: Knowledge, findings: Mapping[str, Finding]) -> tuple[It
     for finding in findings.values():
         kind = knowledge.findings.get(finding.id) or knowledge.signatures.get(finding.id)
         if finding.seen and kind is not None and kind.symptom:
-            out.append(Item(finding.id, True, finding_text(knowledge, finding, {}), finding.source, 0.0))
+            out.append(Item(finding.id, True, finding_text(knowledge, finding), finding.source, 0.0))
     return tuple(out)
 
 
@@ -142,15 +144,17 @@ def _cause(
     weighed = [(contribution(knowledge, cause.id, f, ranking.weights.get(f.id, 1.0)), f) for f in linked]
     weighed.sort(key=lambda pair: (not pair[1].seen, -pair[0], pair[1].id))
     seen = [f for _, f in weighed if f.seen]
-    known: dict[str, str] = dict(facts)
+    told: dict[str, str] = {}
     for finding in reversed(seen):
-        known.update({k: v for k, v in finding.facts.items() if v})
-    items = tuple(Item(f.id, f.seen, finding_text(knowledge, f, known), f.source, round(w, 2)) for w, f in weighed)
-    says = next((p for t in cause.says if (p := fill_prose(t, known))), cause.title)
+        told.update({k: v for k, v in finding.facts.items() if v})
+    items = tuple(Item(f.id, f.seen, finding_text(knowledge, f), f.source, round(w, 2)) for w, f in weighed)
+    # only what a finding told is stated; plain facts about the target fill commands
+    says = next((p for t in cause.says if (p := fill_prose(t, told))), cause.title)
     return CauseFound(
         id=cause.id, probability=round(probability, 4), severity=_severity(cause, seen), role=role, title=cause.title,
         says=says, because=_joined([i.text for i in items if i.seen][:3]), path=path, evidence=items,
-        fixes=_fixes(cause, known, {f.id for f in seen}), location=next((f.location for f in seen if f.location), None),
+        fixes=_fixes(cause, {**facts, **told}, {f.id for f in seen}),
+        location=next((f.location for f in seen if f.location), None),
     )
 
 
@@ -160,7 +164,8 @@ def _severity(cause: Cause, seen: Iterable[Finding]) -> Severity:
 
 
 def _joined(texts: list[Prose]) -> Prose:
-    return Prose("; ".join(t.en for t in texts), "；".join(t.zh or t.en for t in texts))
+    different = list(dict.fromkeys(texts))
+    return Prose("; ".join(t.en for t in different), "；".join(t.zh or t.en for t in different))
 
 
 def _fixes(cause: Cause, facts: Mapping[str, str], seen: set[str]) -> tuple[Fix, ...]:

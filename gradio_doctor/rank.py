@@ -64,8 +64,8 @@ def ruled_out(cause: Cause, findings: Mapping[str, Finding]) -> str | None:
         if (finding := findings.get(name)) is not None and finding.seen:
             return name
     looked = [findings[name] for name in cause.requires if name in findings]
-    if cause.requires and len(looked) == len(cause.requires) and not any(f.seen for f in looked):
-        return cause.requires[0]
+    if looked and not any(f.seen for f in looked):
+        return looked[0].id
     return None
 
 

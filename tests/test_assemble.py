@@ -65,7 +65,9 @@ def test_the_second_sentence_serves_when_the_first_cannot_be_filled() -> None:
     root = diagnosis(bare).root
     assert root is not None
     assert root.says.en == "it is held"
-    assert diagnosis(bare, facts={"port": "1", "pid": "2"}).causes[0].says.en == "1 is held by 2"
+    about = diagnosis(bare, facts={"port": "1", "pid": "2"}).causes[0]
+    assert about.says.en == "it is held"  # that the app has pid 2 does not make it the holder
+    assert about.fixes[0].commands == ("kill 2",)
 
 
 def test_a_remedy_is_offered_only_with_its_finding() -> None:

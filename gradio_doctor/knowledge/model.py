@@ -51,7 +51,7 @@ class Remedy:
 class Cause:
     """A leaf of the fault tree.
 
-    `links` maps a finding or signature id to P(finding | cause). `requires`: ruled out when all of these were looked
+    `links` maps a finding or signature id to P(finding | cause). `requires`: ruled out when any of these was looked
     for and none is seen. `excluded_by`: ruled out when one of these is seen. `softened_by` lowers the severity when
     that finding is seen. `says` are sentence templates; the first whose placeholders can be filled leads the report.
     """
