@@ -124,7 +124,7 @@ def _first_line(text: str | None) -> str:
 
 def explain_id(name: str, lang: str, chosen: Chosen) -> str:
     """Everything known of a cause, a check, a finding or a signature. Raises UsageError for an unknown id."""
-    from gradio_doctor.report.explain import explain_cause, explain_check, explain_signature
+    from gradio_doctor.report.explain import explain_cause, explain_check, explain_finding, explain_signature
 
     loaded = load(chosen.checks, plugins=chosen.plugins)
     knowledge = loaded.knowledge
@@ -132,16 +132,18 @@ def explain_id(name: str, lang: str, chosen: Chosen) -> str:
         return explain_cause(knowledge, knowledge.causes[name], lang)
     if name in knowledge.signatures:
         return explain_signature(knowledge, knowledge.signatures[name], lang)
+    if name in knowledge.findings:
+        return explain_finding(knowledge, knowledge.findings[name], lang)
     for check in loaded.checks:
         if check.id == name:
             return explain_check(knowledge, check, lang)
-    raise errors.UsageError(f"{name!r} is no cause, check or signature{_near(name, knowledge, loaded)}")
+    raise errors.UsageError(f"{name!r} is no cause, check, finding or signature{_near(name, knowledge, loaded)}")
 
 
 def _near(name: str, knowledge: Knowledge, loaded: Loaded) -> str:
     import difflib
 
-    every = [*knowledge.causes, *knowledge.signatures, *(c.id for c in loaded.checks)]
+    every = [*knowledge.causes, *knowledge.signatures, *knowledge.findings, *(c.id for c in loaded.checks)]
     near = difflib.get_close_matches(name, every, n=3, cutoff=0.5)
     return f"; did you mean {', '.join(near)}?" if near else "; see: gradio-doctor list"
 

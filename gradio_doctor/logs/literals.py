@@ -11,7 +11,7 @@ import functools
 import importlib
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,14 +25,20 @@ SHORTEST = 4  # characters: shorter ones occur in too many lines
 LONGEST = 24  # characters: more adds nothing to their rarity
 _VARIANTS = 16  # alternatives that one run of literals may expand to
 
-# Strings of healthy logs: a token that is part of one (or has it inside) costs a needless look at every such line.
+# Words of healthy logs: a token made of them costs a needless look at many lines.
 _COMMON = (
-    " HTTP/1.1", " HTTP/1.0", "GET /", "POST /", "http://", "https://", "127.0.0.1", "localhost", "INFO:", "ERROR", "error", "Error", "WARNING",  # noqa: E501
-    "warning", "failed", "server", "client", "request", "response", "connection", "Connection", "upstream", "python", "python3", "gradio", "Traceback",  # noqa: E501
-    "site-packages", "/lib/python", "module", "process", "Process", "worker", "Worker", "session", "import", "torch", "cuda", "CUDA", "model", "file", "File", " in ", " to ", " the ", " is ",  # noqa: E501
-    " not ", "while ", "reading", "loading", "status", "200 OK", "upgrade", "closed",
+    "HTTP/1.1", "HTTP/1.0", "HTTP/1.", "HTTP/1", "HTTP/2.0", "HTTP/", "GET /", "POST /", "/queue/join", "/queue/data", "gradio_api", "https://", "http://", "https", "http", "127.0.0.1", "localhost", "200 OK",
+    "INFO:", "ERROR", "error", "Error: ", "WARNING", "warning", "Warning: ", "Exception", "Traceback", "failed",
+    "server", "client", "request", "response", "connection", "Connection", "upstream", "upgrade", "closed", "session",
+    "python", "Python", "gradio", "site-packages", "/lib/python", "module", "process", "Process", "worker", "Worker",
+    "import", "torch", "cuda", "CUDA", "model", "Model", "file", "File", "while ", "reading", "loading", "Loading",
+    "status", "exit", "Exit", "loss", "rank", "queue", "ueue", "find", "index", "config", "install", "available", "not found", "cannot", "Cannot",
+    "application", "port", "connect", "input", "output", "put ", "huggingface", "default", "shape", "size", "image",
+    "ython", "OutOfMemory", "MemoryError", "device", "memory", "requirement", "following", "ValidationError", "must", "Must", "have", "this", "that", "with", "from",
+    "please", "Please ", "Use ", "using", "requires", "require", "needs", "support", "value", "version", "type",
+    "ValueError", "KeyError", "RuntimeError", "OSError", "TypeError", "ImportError", "AttributeError",
+    " in ", " to ", " the ", " is ", " not ", " no ", " was ", " are ", " for ", " and ", " of ", " set",
 )
-_ALL_COMMON = "\0".join(_COMMON)
 _COMMON_INSIDE = re.compile("|".join(map(re.escape, sorted(_COMMON, key=len, reverse=True))))
 _ORDINARY = re.compile(r"[a-z ]+")
 _BREAKS = re.compile(r'["\\\x00-\x1f]+')
@@ -50,7 +56,7 @@ class Required:
     @property
     def worth(self) -> float:
         """How well it tells lines apart: the worst of its texts, less a little for every further one."""
-        return min(map(_rarity, self.texts), default=-99.0) - 0.15 * (len(self.texts) - 1)
+        return min(map(_rarity, self.texts), default=-99.0) - min(4.0, 0.4 * (len(self.texts) - 1))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -66,11 +72,11 @@ def required(pattern: str, ignore_case: bool = False) -> Required | None:
     return found if found and all(len(t) >= SHORTEST for t in found.texts) else None
 
 
+@functools.lru_cache(maxsize=8192)
 def _rarity(text: str) -> float:
-    score = min(len(text), 12) + 0.5 * len(_ORDINARY.sub("", text[:12]))
-    if text in _ALL_COMMON:
-        score -= 6
-    return score - 0.6 * sum(map(len, _COMMON_INSIDE.findall(text)))
+    """How seldom healthy logs hold a text, roughly: what is left of it without common words counts."""
+    rest = _COMMON_INSIDE.sub("", text)[:12]
+    return len(rest) + 0.5 * len(_ORDINARY.sub("", rest)) + 0.1 * min(len(text), 12)
 
 
 def _window(text: str) -> str:
@@ -90,6 +96,50 @@ def _window(text: str) -> str:
     return max((text[i:i + LONGEST] for i in range(0, len(text) - step, step)), key=_rarity)
 
 
+class _Run:
+    """Literals that follow each other, with choices between them: the strings they make, and the plain pieces."""
+
+    def __init__(self) -> None:
+        self._strings = [""]
+        self._piece = ""  # the plain literal since the last choice
+        self._done: list[Sequence[str]] = []
+
+    def literal(self, char: str) -> None:
+        """One more character."""
+        self._strings = [text + char for text in self._strings]
+        self._piece += char
+
+    def choice(self, exact: Sequence[str]) -> None:
+        """One of few strings. When they would become too many, only the plain piece before them is kept."""
+        if len(exact) == 1:
+            self._strings = [text + exact[0] for text in self._strings]
+            self._piece += exact[0]
+            return
+        self._done.append([self._piece])
+        if len(self._strings) * len(exact) > _VARIANTS:
+            self._done.append(self._strings)
+            self._strings = [self._piece]
+        self._strings = [a + b for a, b in itertools.product(self._strings, exact)]
+        self._piece = ""
+
+    def gap(self) -> None:
+        """Something that can be anything."""
+        self._done += [self._strings, [self._piece]]
+        self._strings, self._piece = [""], ""
+
+    def candidates(self, caseless: bool) -> Iterator[Required]:
+        """The alternatives that are long enough."""
+        for strings in self._done:
+            texts = list(dict.fromkeys(map(_window, strings)))
+            if all(len(t) >= SHORTEST for t in texts):
+                yield Required(_minimal(texts), caseless)
+
+
+def _minimal(texts: Sequence[str]) -> tuple[str, ...]:
+    """Without those that hold another of them."""
+    return tuple(t for t in texts if not any(o in t for o in texts if o != t))
+
+
 class _Walk:
     """One pass over a parsed expression."""
 
@@ -98,33 +148,29 @@ class _Walk:
 
     def best(self, nodes: Iterable[Any]) -> Required | None:
         """The best required literals of a sequence."""
-        runs: list[Sequence[str]] = []
-        current: list[str] = [""]
+        run = _Run()
         others: list[Required] = []
         for op, value in nodes:
             if op is _LITERAL:
-                char = chr(value)
-                current = [text + char for text in current]
-                continue
-            exact = self._exact(op, value)
-            if exact is not None and len(exact) * len(current) <= _VARIANTS:
-                current = [a + b for a, b in itertools.product(current, exact)]
-                continue
-            runs.append(current)
-            current = [""]
-            if exact is not None:
-                current = exact
-            elif inner := self._inside(op, value):
-                others.append(inner)
-        runs.append(current)
-        return self._pick(runs, others)
+                run.literal(chr(value))
+            elif (exact := self._exact(op, value)) is not None:
+                run.choice(exact)
+            elif (turn := self._turn(op, value)) is not None:
+                run.choice(turn)
+                run.gap()
+                run.choice(turn)
+            else:
+                run.gap()
+                if inner := self._inside(op, value):
+                    others.append(inner)
+        run.gap()
+        return max([*run.candidates(self.caseless), *others], key=lambda r: r.worth, default=None)
 
-    def _pick(self, runs: Iterable[Sequence[str]], others: list[Required]) -> Required | None:
-        for run in runs:
-            texts = tuple(dict.fromkeys(map(_window, run)))
-            if all(len(t) >= SHORTEST for t in texts):
-                others.append(Required(texts, self.caseless))
-        return max(others, key=lambda r: r.worth, default=None)
+    def _turn(self, op: Any, value: Any) -> list[str] | None:
+        """The strings of one turn of a repeat that takes at least one."""
+        if str(op) not in {"MAX_REPEAT", "MIN_REPEAT"} or value[0] < 1:
+            return None
+        return self._exact_all(value[2])
 
     def _exact(self, op: Any, value: Any) -> list[str] | None:
         """All the strings that a node can match, or None when they are too many."""
@@ -177,7 +223,8 @@ class _Walk:
         known = [p for p in parts if p]
         if len(known) < len(parts):
             return None
-        return Required(tuple(dict.fromkeys(t for p in known for t in p.texts)), any(p.caseless for p in known))
+        texts = list(dict.fromkeys(t for p in known for t in p.texts))
+        return Required(_minimal(texts), any(p.caseless for p in known))
 
     @staticmethod
     def _flagged(value: Any) -> bool:

@@ -92,8 +92,8 @@ def _without_year(found: re.Match[str], kind: str, now: float | None) -> str:
 def epoch_time(value: str | float) -> str:
     """Seconds (or milli-, micro-, nanoseconds) since the epoch as ISO 8601 in UTC. Raises ValueError."""
     seconds = float(value)
-    while seconds > 1e11:
-        seconds /= 1000
+    for _ in range(3):
+        seconds = seconds / 1000 if seconds > 1e11 else seconds
     if not 1e9 <= seconds < 4e9:
         raise ValueError(value)
     stamp = datetime.fromtimestamp(seconds, timezone.utc)

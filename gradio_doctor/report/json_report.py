@@ -31,7 +31,8 @@ def to_dict(diagnosis: Diagnosis, lang: str = "en") -> dict[str, Any]:
     }
     if diagnosis.next_look:
         look = diagnosis.next_look
-        out["next_look"] = {"check": look.check, "reason": look.reason, "unlock": pasteable(look.unlock, diagnosis.target)}
+        unlock = pasteable(look.unlock, diagnosis.target)
+        out["next_look"] = {"check": look.check, "reason": look.reason, "unlock": unlock}
     return out
 
 

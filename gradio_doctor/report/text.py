@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MAX_LINE = 4000
-FOLDED = 4  # lines of a terminal that one piece of evidence may take beyond its first; -v shows it whole
+FOLDED = 5  # lines of a terminal that one line of the report may take; -v shows it whole
 _STYLES = {
     "error": "bold red", "warning": "bold yellow", "info": "bold cyan", "good": "bold green", "heading": "bold",
     "dim": "dim", "command": "green", "place": "cyan", "code": "",
@@ -31,8 +31,8 @@ def render_rich(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0, widt
 
     drawn = io.StringIO()
     console = Console(
-        file=drawn, width=width, force_terminal=True, color_system="standard", highlight=False, emoji=False, markup=False,
-        legacy_windows=False,
+        file=drawn, width=width, force_terminal=True, color_system="standard", highlight=False, emoji=False,
+        markup=False, legacy_windows=False,
     )
     for line in report_lines(diagnosis, lang, verbosity):
         _draw(console, line, width, verbosity)
@@ -40,19 +40,17 @@ def render_rich(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0, widt
 
 
 def _draw(console: Console, line: Line, width: int, verbosity: int) -> None:
-    from rich.padding import Padding
     from rich.text import Text
 
-    style = _STYLES.get(line.style, "")
-    if line.style in ("command", "code"):
-        console.print(" " * line.indent + _safe(line), style=style, soft_wrap=True)
-        return
-    first, *rest = Text(_safe(line), style=style).wrap(console, max(width - line.indent - line.hang, 20)) or [Text()]
-    if verbosity < 1 and len(rest) > FOLDED:
-        rest = [*rest[: FOLDED - 1], Text("... (-v: all of it)", style="dim")]
-    console.print(Padding(first, (0, 0, 0, line.indent)))
-    for part in rest:
-        console.print(Padding(part, (0, 0, 0, line.indent + line.hang)))
+    text = Text(_safe(line), style=_STYLES.get(line.style, ""))
+    parts: list[Text] = [text]
+    if line.style not in ("command", "code"):
+        parts = list(text.wrap(console, max(width - line.indent - line.hang, 20))) or [Text()]
+    if verbosity < 1 and len(parts) > FOLDED:
+        parts = [*parts[: FOLDED - 1], Text("... (-v)", style="dim")]
+    for number, part in enumerate(parts):
+        part.rstrip()
+        console.print(Text(" " * (line.indent + (line.hang if number else 0))) + part, soft_wrap=True)
 
 
 def _safe(line: Line) -> str:

@@ -47,6 +47,7 @@ WORDS = {
     "if-there": Prose("(if there)", "（若有）"),
     "can-find": Prose("Can find", "可能发现"),
     "a-check": Prose("a check", "检查项"),
+    "a-finding": Prose("a finding", "发现"),
     "a-log-line": Prose("a log line", "日志行"),
     "line-like": Prose("a log line like", "类似这样的日志行"),
     "always": Prose("always", "总是"),

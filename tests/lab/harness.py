@@ -14,7 +14,7 @@ import textwrap
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -85,6 +85,15 @@ class Lab:
             wait_serving(wait)
         return process
 
+    def run_python(self, python: Path, app: Path, log: IO[bytes]) -> int:
+        """Run an app that is expected to fail, with a Python of its own; returns its exit status."""
+        process = subprocess.Popen(
+            [str(python), str(app)], cwd=app.parent, env=environment(), stdin=subprocess.DEVNULL, stdout=log,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )
+        self.started.append(process.pid)
+        return process.wait(STARTED_SECONDS)
+
     def orphan(self, app: Path, *, wait: int, env: Mapping[str, str] | None = None) -> int:
         """Start an app whose parent ends at once, as a closed terminal leaves it. Returns its pid."""
         command = f'"{sys.executable}" "{app}" >>"{app.parent}/app.log" 2>&1 </dev/null & echo $!'
@@ -99,10 +108,11 @@ class Lab:
 
     def close(self) -> None:
         """Kill what was started, and whatever still runs a file of our directory."""
+        spared = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
         for process in psutil.process_iter(["cmdline", "cwd"]):
             words = [*(process.info["cmdline"] or []), process.info["cwd"] or ""]
             mine = process.pid in self.started or any(str(self.directory) in w for w in words)
-            if mine and process.pid != os.getpid() and "pytest" not in " ".join(words):
+            if mine and process.pid not in spared:
                 with_kill(process.pid)
 
 
@@ -191,8 +201,11 @@ class Report:
 def doctor(
     *arguments: object, cwd: Path, env: Mapping[str, str] | None = None, preexec: Callable[[], None] | None = None,
 ) -> Report:
-    """Run gradio-doctor with a JSON report, as a person would."""
-    command = [sys.executable, "-m", "gradio_doctor", *map(str, arguments), "--json"]
+    """Run gradio-doctor with a JSON report, as a person would.
+
+    Not as `python -m gradio_doctor`, which would put `cwd` on the path, and with it the app's own random.py.
+    """
+    command = [str(Path(sys.executable).with_name("gradio-doctor")), *map(str, arguments), "--json"]
     done = subprocess.run(
         command, cwd=cwd, env=environment(**(env or {})), capture_output=True, text=True, timeout=170,
         stdin=subprocess.DEVNULL, preexec_fn=preexec, check=False,

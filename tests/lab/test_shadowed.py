@@ -28,7 +28,7 @@ def test_file_beside_the_app(lab: Lab, port: int, name: str) -> None:
 def test_file_of_another_name_is_healthy(lab: Lab, port: int) -> None:
     """Also a folder called gradio that is no package: the installed one is found first."""
     app = write_app(lab.directory, HEALTHY, port=port)
-    write_files(lab.directory, {"my_gradio.py": SHADOWS["gradio.py"], "gradio/notes.txt": "", "statistics.py": ""})
+    write_files(lab.directory, {"my_gradio.py": SHADOWS["gradio.py"], "gradio/notes.txt": ""})
     doctor("diagnose", app, cwd=lab.directory).assert_healthy()
 
 

@@ -1,0 +1,122 @@
+"""Files that take the name of the module that was meant."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gradio_doctor.sdk import (
+    Absent,
+    AppSource,
+    ExceptionLink,
+    Finding,
+    Frame,
+    Interpreter,
+    Location,
+    LogEvents,
+    Run,
+    Source,
+    Traceback,
+    check,
+)
+
+from .app_tracebacks import EVERYDAY, finding, library_of, real_frames, slashes
+
+_LACKS = re.compile(
+    r"(?:partially initialized )?module '(?P<module>\w{1,80})[\w.]{0,120}' has no attribute '(?P<name>\w{1,80})'"
+    r"|cannot import name '(?P<name2>\w{1,80})' from (?:partially initialized module )?"
+    r"'(?P<module2>\w{1,80})[\w.]{0,120}'(?: \((?P<path>[^)]{1,300})\))?"
+    r"|No module named '(?P<module3>\w{1,80})\.(?P<name3>[\w.]{1,80})'; '\w{1,80}' is not a package"
+)
+_SHADOWS = (
+    "app.partially-initialized", "app.module-lacks-attribute", "dependency.gradio-name-removed",
+    "dependency.gradio-without-basics", "dependency.cannot-import-name", "dependency.library-name-removed",
+    "dependency.httpx-arguments", "dependency.openai-interface-removed", "app.consider-renaming",
+    "dependency.half-installed", "dependency.known-clash", "dependency.removed-name-in-app",
+    "dependency.import-between-libraries", "dependency.submodule-missing", "app.ended-by-exception",
+)
+_PYTHONS_OWN = re.compile(r"/lib(?:64)?/python\d|/lib/|/python\d{2,3}\.zip/|^<", re.IGNORECASE)
+
+
+@check("module-shadowed", finds=("app.file-shadows-module", "app.stray-package-shadows"))
+def module_shadowed(log: LogEvents) -> Iterator[Finding]:
+    """A module lacks what everybody knows it has, and a file of the app with its name is among the frames."""
+    for index, traceback in enumerate(log.tracebacks):
+        link = traceback.last
+        found = _LACKS.search(link.message)
+        if not found or link.short_type not in ("AttributeError", "ImportError", "ModuleNotFoundError"):
+            continue
+        module = found["module"] or found["module2"] or found["module3"]
+        name = found["name"] or found["name2"] or found["name3"] or ""
+        if frame := _own_file_called(module, link):
+            found_it = finding("app.file-shadows-module", index, traceback, link, module=module, shadow=frame.file)
+            yield replace(found_it, replaces=_SHADOWS)
+            return
+        path = slashes(found["path"] or "")
+        if shadow := _file_in_place_of(module, path, link):
+            told = finding("app.file-shadows-module", index, traceback, link, module=module, shadow=shadow)
+            yield replace(told, replaces=_SHADOWS)
+            return
+        if module in EVERYDAY and _wanted_by_app(link) and (not path or library_of(path)):
+            yield finding("app.stray-package-shadows", index, traceback, link, module=module, name=name)
+            return
+
+
+def _own_file_called(module: str, link: ExceptionLink) -> Frame | None:
+    """A frame in a file of the user's that would be imported under that name."""
+    for frame in link.frames:
+        path = slashes(frame.file)
+        stem = path.rpartition("/")[2].removesuffix(".py")
+        if frame.own and (stem == module or path.endswith(f"/{module}/__init__.py")) and not library_of(path):
+            return frame
+    return None
+
+
+def _file_in_place_of(module: str, path: str, link: ExceptionLink) -> str:
+    """The file of the user's that a library got instead of a module; "" when it cannot be told.
+
+    Without a path in the message, only the standard library's own need of one of its modules proves it.
+    """
+    frames = real_frames(link)
+    if not frames or frames[-1].own:
+        return ""
+    if path:
+        named = path.endswith((f"/{module}.py", f"/{module}/__init__.py"))
+        return path if named and not library_of(path) and not _PYTHONS_OWN.search(path) else ""
+    wanting = slashes(frames[-1].file)
+    inside = module in sys.stdlib_module_names and not library_of(wanting) and _PYTHONS_OWN.search(wanting)
+    return f"{module}.py" if inside else ""
+
+
+def _wanted_by_app(link: ExceptionLink) -> bool:
+    frames = real_frames(link)
+    return bool(frames) and frames[-1].own
+
+
+@check("module-shadowed-live", finds=("app.file-shadows-module", "app.local-module-origin"))
+def module_shadowed_live(
+    run: Run, interpreter: Interpreter, source: AppSource, log: LogEvents | Absent
+) -> Iterator[Finding]:
+    """A file beside the app is imported in place of another module. Told only when the app failed."""
+    if run.outcome != "exited" or not run.exit_code:
+        return
+    imported = {i.module.partition(".")[0] for i in source.imports}
+    for origin in interpreter.origins:
+        if not origin.local or not (origin.distribution or origin.standard):
+            continue
+        blamed = isinstance(log, LogEvents) and any(_blames(t, origin.module) for t in log.tracebacks)
+        if not blamed and not (origin.distribution and origin.module in imported):
+            continue
+        facts = {"module": origin.module, "shadow": origin.origin}
+        name = "app.file-shadows-module" if blamed else "app.local-module-origin"
+        yield Finding(name, facts=facts, source=Source("file", origin.origin), location=Location(origin.origin, 1),
+                      replaces=_SHADOWS if blamed else ())
+        return
+
+
+def _blames(traceback: Traceback, module: str) -> bool:
+    """The exception says that this module lacks something."""
+    found = _LACKS.search(traceback.last.message)
+    return bool(found) and module in (found["module"], found["module2"], found["module3"])  # type: ignore[index]

@@ -1,0 +1,105 @@
+"""What ended a process that raised no exception: its signal, the kernel's record, Python's last words."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+from gradio_doctor.sdk import Absent, Finding, KernelLog, LogEvents, Run, Source, check
+
+_NATIVE = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGTRAP", "SIGSYS"}
+_ENDED = {"SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"}
+# NTSTATUS values that Windows reports as exit code, unsigned. Python shows them signed or unsigned.
+_WINDOWS = {
+    0xC0000005: "access violation (0xC0000005)", 0xC0000409: "stack buffer overrun (0xC0000409)",
+    0xC0000374: "heap corruption (0xC0000374)", 0xC00000FD: "stack overflow (0xC00000FD)",
+    0xC0000094: "division by zero (0xC0000094)",
+}
+_WINDOWS_ILLEGAL = 0xC000001D
+_WINDOWS_CTRL_C = 0xC000013A
+_SIGNALLED = range(129, 129 + 64)  # what shells and containers make of a child's signal: 128 + number
+
+
+def ending(run: Run) -> tuple[str, str] | None:
+    """The finding a run's end makes, and the name of the signal; None for an ordinary end (and for SIGKILL)."""
+    if run.exit_code is not None and (code := run.exit_code & 0xFFFFFFFF) >= 0xC0000000:
+        if code == _WINDOWS_ILLEGAL:
+            return "crash.signal-illegal", "SIGILL"
+        if code == _WINDOWS_CTRL_C:
+            return "crash.signal-terminated", "Ctrl+C"
+        return ("crash.signal-native", _WINDOWS[code]) if code in _WINDOWS else None
+    number = run.signal
+    if number is None and run.exit_code is not None and run.exit_code in _SIGNALLED:
+        number = run.exit_code - 128
+    name = _name(number)
+    if name == "SIGILL":
+        return "crash.signal-illegal", name
+    if name in _NATIVE:
+        return "crash.signal-native", name
+    return ("crash.signal-terminated", name) if name in _ENDED else None
+
+
+def _name(number: int | None) -> str:
+    try:
+        return signal.Signals(number or 0).name
+    except ValueError:
+        return ""
+
+
+@check(
+    "crash-signal",
+    finds=(
+        "crash.signal-native", "crash.signal-illegal", "crash.signal-terminated", "crash.kernel-fault-line",
+        "crash.kernel-illegal-line",
+    ),
+)
+def crash_signal(run: Run, kernel: KernelLog | Absent) -> Iterator[Finding]:
+    """Which signal ended our run of the app, and what the kernel wrote of it (segfault lines name the library)."""
+    if run.outcome == "serving":
+        return
+    if (ended := ending(run)) is not None:
+        facts = {"pid": str(run.pid), "signal": ended[1], "seconds": f"{run.seconds:.1f}"}
+        yield Finding(ended[0], facts=facts, source=Source("process", f"pid {run.pid}"), witness="run-exit")
+    for event in () if isinstance(kernel, Absent) else kernel.events:
+        if event.pid != run.pid or event.kind == "oom-kill":
+            continue
+        illegal = "invalid opcode" in event.text
+        name = "crash.kernel-illegal-line" if illegal else "crash.kernel-fault-line"
+        facts = {"pid": str(event.pid), "process": event.process, "text": event.text, "library": event.library}
+        yield Finding(name, facts=facts, source=Source("kernel", "kernel log", time=event.time))
+
+
+_CRASHES = ("crash.faulthandler", "crash.segfault", "crash.abort")
+_DUMPED = ("Segmentation fault", "Aborted", "Bus error", "Floating point exception", "Fatal Python error")
+
+
+@check("crash-python-stack", finds=("crash.python-stack",))
+def crash_python_stack(log: LogEvents) -> Iterator[Finding]:
+    """Where Python was when native code crashed, from faulthandler's dump: the user's own frame when there is one."""
+    if not any(log.get(name) for name in _CRASHES):
+        return
+    for traceback in log.tracebacks:
+        link = traceback.first
+        if not link.frames or not any(word in f"{link.type} {link.message}" for word in _DUMPED):
+            continue
+        frame = link.own_frame or link.frames[-1]
+        facts = {"function": frame.function, "file": frame.file, "line": str(frame.line)}
+        location = traceback.location
+        yield Finding("crash.python-stack", facts=facts, source=link.source, location=location, witness="crash-stack")
+        return
+
+
+@check("crash-silent-end", finds=("crash.silent-end",))
+def crash_silent_end(log: LogEvents) -> Iterator[Finding]:
+    """The Windows console waits for a key, and nothing before it is an error: the process was ended by the system."""
+    pause = log.get("crash.pause-prompt")
+    if pause is None or log.tracebacks:
+        return
+    reasons = [m for m in log.matches if m.signature != "crash.pause-prompt" and _explains(m.text)]
+    words = ("Error", "ERROR", "error:", "Exception", "Traceback", "错误", "not found", "not recognized", "failed")
+    if not reasons and not any(word in line for line in log.tail for word in words):
+        yield Finding("crash.silent-end", source=pause.source)
+
+
+def _explains(text: str) -> bool:
+    return any(word in text for word in ("Error", "error", "fault", "Fault", "failed", "memory"))

@@ -1,0 +1,39 @@
+"""Queue family, live: is the queue's door open, and how many events wait."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from gradio_doctor.sdk import Finding, HttpAnswers, Source, check
+
+_LONG = 20  # waiting events; a busy but healthy demo has a handful
+
+
+@check("queue-door", finds=("queue.door-closed",), cost=0.05)
+def queue_door(http: HttpAnswers) -> Iterator[Finding]:
+    """Joining without a function index is answered 400 by an open queue and 503 "Queue is stopped." by a dead one."""
+    answer = http.get("queue-door")
+    if answer is None or answer.outcome != "answered":
+        return
+    closed = answer.status == 503 and "Queue is stopped" in answer.body
+    facts = {"url": answer.url, "status": str(answer.status), "answer": answer.body[:120]}
+    yield Finding("queue.door-closed", closed, facts, Source("http", answer.url), witness="http:queue-door")
+
+
+@check("queue-length", finds=("queue.long",), cost=0.05)
+def queue_length(http: HttpAnswers) -> Iterator[Finding]:
+    """How many events wait (those that run do not count)."""
+    answer = http.get("queue-size")
+    size = _size(answer.body) if answer is not None and answer.status == 200 else None
+    if answer is not None and size is not None:
+        source = Source("http", answer.url)
+        yield Finding("queue.long", size >= _LONG, {"size": str(size)}, source, witness="http:queue")
+
+
+def _size(body: str) -> int | None:
+    try:
+        size = json.loads(body)["queue_size"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return size if isinstance(size, int) and not isinstance(size, bool) else None
