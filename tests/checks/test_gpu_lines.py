@@ -124,6 +124,11 @@ Warning: caught exception 'Found no NVIDIA driver on your system. Please check t
 /venv/lib/python3.10/site-packages/torch/cuda/__init__.py:628: UserWarning: Can't initialize NVML
 /venv/lib/python3.10/site-packages/torch/amp/autocast_mode.py:250: UserWarning: User provided device_type of 'cuda', but CUDA is not available. Disabling
 No module 'xformers'. Proceeding without it.
+UserWarning: The operator 'aten::std_mean.correction' is not currently supported on the DML backend and will fall back to run on the CPU.
+CUDA SETUP: Loading binary /venv/lib/python3.10/site-packages/bitsandbytes/libbitsandbytes_cpu.so...
+Warning: Ran out of memory when regular VAE decoding, retrying with tiled VAE decoding.
+|  0%   41C    P8    12W / 300W |    512MiB / 24564MiB |      0%      Default |
+torch.cuda.is_available() returned False. This means that no GPU has been detected. Falling back to CPU mode.
 UserWarning: The installed version of bitsandbytes was compiled without GPU support. 8-bit optimizers, 8-bit multiplication, and GPU quantization are unavailable.
 W tensorflow/core/common_runtime/bfc_allocator.cc:312] Allocator (GPU_0_bfc) ran out of memory trying to allocate 2.20GiB with freed_by_count=0. The caller indicates that this is not a failure, but this may mean that there could be performance gains if more memory were available.
 UserWarning: 1Torch was not compiled with flash attention. (Triggered internally at ..\\aten\\src\\ATen\\native\\transformers\\cuda\\sdp_utils.cpp:263.)

@@ -104,6 +104,8 @@ git@github.com: Permission denied (publickey).
 nr_periods 4567 nr_throttled 0
 INFO:     Will watch for changes in these directories: ['/app']
 ulimit -n: 1048576
+429 Quota exceeded for quota metric 'Generate Content API requests per minute' and limit 'GenerateContent request limit per minute'
+tempfile: using /tmp for temporary files
 2024/01/02 [warn] 29#29: *41 an upstream response is buffered to a temporary file /var/cache/nginx/proxy_temp/1/00 while reading upstream
 """
 

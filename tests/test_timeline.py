@@ -1,0 +1,76 @@
+"""Several logs on one time line, and the chain of layers that explains it."""
+
+from __future__ import annotations
+
+from gradio_doctor.evidence import Layer, LogEvents, LogFile, LogMatch, LogSample, Source
+from gradio_doctor.timeline import MOST_EVENTS, chain, skews, timeline
+
+
+def match(
+    name: str, layer: Layer, file: str, line: int, time: str | None, *, count: int = 1, last: str | None = None,
+    trace: str = "",
+) -> LogMatch:
+    source = Source("log", file, line, time)
+    end = Source("log", file, line + count, last) if last else None
+    sample = LogSample({}, name, source, trace=trace)
+    return LogMatch(name, {}, f"text of {name}", source, layer, count, end, (sample,))
+
+
+KILL = match("memory.kill", "kernel", "kern.log", 3, "2026-11-22T10:00:01+00:00")
+GONE = match("server.gone", "server", "gunicorn.log", 9, "2026-11-22T11:00:02+01:00")
+BAD = match(
+    "proxy.502", "proxy", "error.log", 1, "2026-11-22T10:00:03+00:00", count=11, last="2026-11-22T10:00:08+00:00"
+)
+
+
+def log(*matches: LogMatch) -> LogEvents:
+    names = dict.fromkeys(m.source.name for m in matches)
+    return LogEvents(tuple(LogFile(n, 10, 100) for n in names), matches)
+
+
+def test_in_order_of_time_across_files_and_time_zones() -> None:
+    events = timeline(log(BAD, GONE, KILL), ["memory.kill", "server.gone", "proxy.502"])
+    assert [e.finding for e in events] == ["memory.kill", "server.gone", "proxy.502"]
+    assert events[2].count == 11
+    assert events[2].until == "2026-11-22T10:00:08+00:00"
+    assert events[2].rate == 11 / 5
+
+
+def test_only_the_findings_asked_for() -> None:
+    assert [e.finding for e in timeline(log(BAD, KILL), ["memory.kill"])] == ["memory.kill"]
+    assert timeline(log(BAD, KILL), []) == ()
+
+
+def test_in_order_of_lines_when_a_time_is_missing() -> None:
+    late = match("a", "app", "app.log", 9, "2026-01-01T00:00:00")
+    early = match("b", "app", "app.log", 2, None)
+    assert [e.finding for e in timeline(log(late, early), ["a", "b"])] == ["b", "a"]
+
+
+def test_the_chain_starts_at_the_deepest_layer() -> None:
+    events = timeline(log(BAD, GONE, KILL), ["memory.kill", "server.gone", "proxy.502"])
+    assert [e.layer for e in chain(events)] == ["kernel", "server", "proxy"]
+    assert chain(events[:1]) == ()
+
+
+def test_the_chain_has_one_link_a_layer_the_first() -> None:
+    again = match("proxy.later", "proxy", "error.log", 50, "2026-11-22T12:00:00+00:00")
+    unknown = match("x", "unknown", "x.log", 1, "2026-11-22T09:00:00+00:00")
+    events = timeline(log(BAD, KILL, again, unknown), ["memory.kill", "proxy.502", "proxy.later", "x"])
+    assert [e.finding for e in chain(events)] == ["memory.kill", "proxy.502"]
+
+
+def test_a_long_time_line_is_cut() -> None:
+    many = [match(f"f{i}", "app", "app.log", i, None) for i in range(60)]
+    assert len(timeline(log(*many), [m.signature for m in many])) == MOST_EVENTS
+
+
+def test_clocks_that_differ_on_one_request_are_told_once() -> None:
+    app = match("a", "app", "app.log", 1, "2026-11-22T10:00:00+00:00", trace="r1")
+    late = match("b", "proxy", "nginx.log", 1, "2026-11-22T10:05:00+00:00", trace="r1")
+    more = match("c", "proxy", "nginx.log", 2, "2026-11-22T10:05:01+00:00", trace="r1")
+    told = list(skews(log(app, late, more)))
+    assert told == ["the clocks of app.log and nginx.log differ by +300 s (request r1)"]
+    near = match("b", "proxy", "nginx.log", 1, "2026-11-22T10:00:01+00:00", trace="r1")
+    assert list(skews(log(app, near))) == []
+    assert list(skews(log(match("a", "app", "a.log", 1, "not a time", trace="r1")))) == []
