@@ -28,7 +28,8 @@ _DATA_ERRORS = {
     "JSONDecodeError", "ScannerError", "ParserError", "ConstructorError", "TomlDecodeError", "TOMLDecodeError",
     "NoSectionError", "NoOptionError", "MissingSectionHeaderError",
 }
-_BESIDE = ("app.exception-line", "app.own-name-error", "app.none-value", "port.running", "vitals.", "server.process-")
+_BESIDE = ("app.exception-line", "app.own-name-error", "app.none-value", "port.running", "vitals.", "server.process-",
+           "server.app-came-up", "dependency.python-in-use")
 _NO_FAULTS = ("ConnectionResetError", "BrokenPipeError", "CancelledError", "ClientDisconnect", "WebSocketDisconnect")
 _TALKERS = ("requests", "httpx", "aiohttp", "gradio_client", "openai", "huggingface_hub", "urllib3")
 _ERRNO_PATH = re.compile(r"\[(?:Errno|WinError) (?P<code>\d{1,5})\][^:]{0,120}: [\"'](?P<path>[^\"']{1,300})[\"']")

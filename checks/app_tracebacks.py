@@ -17,9 +17,10 @@ _HANDLER_FRAMES = {
 }
 # Matches that say nothing about why a traceback was printed: echoes, symptoms with many causes, other people's trouble.
 _NO_EXPLANATION = frozenset({
-    "app.bare-json-error", "proxy.empty-json", "app.own-name-error", "app.none-value", "app.environment-variable",
-    "app.settings-not-readable", "app.handler-arguments", "dependency.unexpected-keyword",
-    "network.localhost-not-accessible", "app.tensor-sizes-differ", "dependency.start-file-not-found",
+    "app.exception-line", "dependency.python-in-use", "app.bare-json-error", "proxy.empty-json",
+    "app.own-name-error", "app.none-value", "app.environment-variable", "app.settings-not-readable",
+    "app.handler-arguments", "dependency.unexpected-keyword", "network.localhost-not-accessible",
+    "app.tensor-sizes-differ", "dependency.start-file-not-found",
 })
 _OTHERS = (
     "client.asgi-disconnect", "client.websocket-closed", "client.broken-pipe", "client.gone-before-answer", "vitals.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import PurePath
 
 from gradio_doctor.sdk import (
     Absent,
@@ -77,7 +78,7 @@ def dependency_import(interpreter: Interpreter, source: AppSource, run: Run | Ab
     missing = {o.module for o in interpreter.origins if not o.origin}
     for wanted in source.imports:
         module = wanted.module.partition(".")[0]
-        if not wanted.optional and module in missing:
+        if not wanted.optional and module in missing and module != PurePath(wanted.file).parent.name:
             facts = {"module": module, "distribution": distribution_of(module), "file": wanted.file,
                      "line": str(wanted.line), "python": interpreter.path}
             source_line = Source("file", wanted.file, wanted.line)

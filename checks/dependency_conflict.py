@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gradio_doctor.sdk import ExceptionLink, Finding, Interpreter, LogEvents, Run, Source, Traceback, check
 
-from .app_tracebacks import EVERYDAY, facts_of, finding, library_of, real_frames
+from .app_tracebacks import EVERYDAY, finding, library_of, real_frames
 
 _NAME = re.compile(
     r"cannot import name '(?P<name>\w{1,80})' from '(?P<package>[\w.]{1,120})'"
@@ -18,7 +18,9 @@ _NAME = re.compile(
 # What every Gradio has: when it lacks these, the version is not the reason.
 _BASICS = {("gradio", n) for n in ("Blocks", "Interface", "Textbox", "Button", "Row", "Column", "Image", "Chatbot")}
 _KEYWORD = re.compile(r"(?P<callee>[\w.<>]{1,120})\(\) got an unexpected keyword argument '(?P<name>\w{1,80})'")
+_GRADIO = ("Blocks.", "Interface.", "ChatInterface.", "TabbedInterface.", "EventListener.")
 _RAW_NAMES = ("dependency.cannot-import-name", "dependency.gradio-name-removed", "dependency.library-name-removed")
+_RAW_ARGUMENTS = ("dependency.unexpected-keyword", "dependency.gradio-argument-removed")
 _NAME_ERRORS = ("ImportError", "AttributeError", "ModuleNotFoundError")
 
 
@@ -76,7 +78,7 @@ def dependency_keywords(log: LogEvents) -> Iterator[Finding]:
             verdict, package, library = _called_by(link, told["callee"])
             if verdict:
                 found = finding(verdict, index, traceback, link, name=told["name"], package=package, library=library)
-                yield replace(found, replaces=("dependency.unexpected-keyword",))
+                yield replace(found, replaces=_RAW_ARGUMENTS)
                 return
 
 
@@ -88,7 +90,7 @@ def _called_by(link: ExceptionLink, callee: str) -> tuple[str, str, str]:
     if wrapper and len(frames) > 1:  # Gradio 4 and later wrap every component's constructor
         caller = frames[-2]
     if caller.own:
-        gradio = wrapper or bool(re.search(r"\b(?:gr|gradio)\.\w", caller.text))
+        gradio = wrapper or callee.startswith(_GRADIO) or bool(re.search(r"\b(?:gr|gradio)\.\w", caller.text))
         return ("dependency.removed-argument-in-app", "gradio", "") if gradio else ("", "", "")
     library = library_of(caller.file)
     return ("dependency.keyword-between-libraries" if library else "", callee, library)
@@ -104,10 +106,19 @@ def dependency_page(log: LogEvents) -> Iterator[Finding]:
         link = traceback.last
         before = (link.source.line or 0) < (blamed.source.line or 0) and link.source.name == blamed.source.name
         if before and _page_failed(traceback, link):
-            library = library_of(link.frames[-1].file)
-            found = finding("dependency.page-broken-by-library", index, traceback, link, library=library)
-            yield replace(found, facts=facts_of(link, traceback) | {"library": library}, replaces=(blamed.signature,))
+            library = _called_by_gradio(link) or library_of(link.frames[-1].file)
+            yield replace(
+                finding("dependency.page-broken-by-library", index, traceback, link, page_library=library),
+                replaces=(blamed.signature,),
+            )
             return
+
+
+def _called_by_gradio(link: ExceptionLink) -> str:
+    """The library that Gradio called last, which then failed; "" when it was Gradio itself."""
+    libraries = [library_of(f.file) for f in link.frames]
+    after = len(libraries) - libraries[::-1].index("gradio") if "gradio" in libraries else len(libraries)
+    return libraries[after] if after < len(libraries) else ""
 
 
 def _page_failed(traceback: Traceback, link: ExceptionLink) -> bool:

@@ -148,7 +148,7 @@ def test_a_local_module_is_told_only_of_an_app_that_failed(loaded: Loaded) -> No
     interpreter = Interpreter("/usr/bin/python", (3, 11, 2), "python on PATH", origins=(origin,))
     source = AppSource("/srv/app.py", imports=(Import("gradio", "/srv/app.py", 1, optional=False),))
     check = named(loaded, "module-shadowed-live")
-    seen = {"interpreter": interpreter, "source": source}
+    seen = {"interpreter": interpreter, "source": source, "log": NO_LOG}
     assert ids(list(check(run=run_of("exited", 1), **seen))) == ["app.local-module-origin"]
     assert list(check(run=run_of("serving"), **seen)) == []
 

@@ -159,12 +159,12 @@ LOGS = [
     ("app.slow-first-page", """
         Running on local URL:  http://127.0.0.1:7860
         Traceback (most recent call last):
-          File "/srv/venv/lib/python3.10/site-packages/httpx/_transports/default.py", line 233, in handle_request
-            resp = self._pool.handle_request(req)
           File "/srv/app.py", line 90, in <module>
             demo.launch()
           File "/srv/venv/lib/python3.10/site-packages/gradio/blocks.py", line 2081, in launch
             httpx.get(f"{self.local_url}startup-events", verify=ssl_verify)
+          File "/srv/venv/lib/python3.10/site-packages/httpx/_transports/default.py", line 233, in handle_request
+            resp = self._pool.handle_request(req)
         httpx.ReadTimeout: timed out
     """),
 ]

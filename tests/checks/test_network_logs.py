@@ -32,12 +32,14 @@ LOGS = [
     ("network.proxy-env", """
         * Running on local URL:  http://127.0.0.1:7860
         Traceback (most recent call last):
-          File "E:\\w\\venv\\Lib\\site-packages\\httpcore\\_sync\\http_proxy.py", line 206, in handle_request
-            return self._connection.handle_request(proxy_request)
           File "E:\\w\\webui.py", line 50, in <module>
             demo.launch(inbrowser=True)
           File "E:\\w\\venv\\Lib\\site-packages\\gradio\\blocks.py", line 2587, in launch
             resp = httpx.get(f"{self.local_api_url}startup-events", verify=ssl_verify, timeout=None)
+          File "E:\\w\\venv\\Lib\\site-packages\\httpx\\_api.py", line 195, in get
+            return request(
+          File "E:\\w\\venv\\Lib\\site-packages\\httpcore\\_sync\\http_proxy.py", line 206, in handle_request
+            return self._connection.handle_request(proxy_request)
         httpx.ReadError: [WinError 10054] 远程主机强迫关闭了一个现有的连接。
     """),
     ("network.proxy-env", "Exception: Couldn’t start the app because 'http://127.0.0.1:7860/gradio_api/startup-events' failed (code 502). Check your network or proxy settings to ensure localhost is accessible."),
