@@ -21,6 +21,7 @@ _NO_EXPLANATION = frozenset({
     "app.own-name-error", "app.none-value", "app.environment-variable", "app.settings-not-readable",
     "app.handler-arguments", "dependency.unexpected-keyword", "network.localhost-not-accessible",
     "app.tensor-sizes-differ", "dependency.start-file-not-found",
+    "proxy.stream-cut-in-client", "queue.other-loop", "server.response-already-started",
 })
 _OTHERS = (
     "client.asgi-disconnect", "client.websocket-closed", "client.broken-pipe", "client.gone-before-answer", "vitals.",
