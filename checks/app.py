@@ -89,7 +89,8 @@ def _ended_by(index: int, traceback: Traceback) -> Finding:
         found = finding("app.variable-not-set", index, traceback, link, variable=variable)
         return replace(found, replaces=("app.environment-variable",))
     if link.short_type in _DATA_ERRORS and not any(library_of(f.file) in _TALKERS for f in link.frames):
-        found = finding("app.settings-file-damaged", index, traceback, link)
+        message = link.message.partition("\n")[0][:300]
+        found = finding("app.settings-file-damaged", index, traceback, link, damaged=message)
         return replace(found, replaces=("app.settings-not-readable",))
     path = _ERRNO_PATH.search(link.message)
     if path and path["code"] in _NOT_THERE:

@@ -27,7 +27,7 @@ from .app_tracebacks import EVERYDAY, finding, library_of, real_frames, slashes
 _LACKS = re.compile(
     r"(?:partially initialized )?module '(?P<module>\w{1,80})[\w.]{0,120}' has no attribute '(?P<name>\w{1,80})'"
     r"|cannot import name '(?P<name2>\w{1,80})' from (?:partially initialized module )?"
-    r"'(?P<module2>\w{1,80})[\w.]{0,120}'(?: \((?P<path>[^)]{1,300})\))?"
+    r"'(?P<module2>\w{1,80})[\w.]{0,120}'(?: \(most likely [\w ]{1,60}\))?(?: \((?P<path>[^)]{1,300})\))?"
     r"|No module named '(?P<module3>\w{1,80})\.(?P<name3>[\w.]{1,80})'; '\w{1,80}' is not a package"
 )
 _SHADOWS = (
@@ -36,12 +36,24 @@ _SHADOWS = (
     "dependency.httpx-arguments", "dependency.openai-interface-removed", "app.consider-renaming",
     "dependency.half-installed", "dependency.known-clash", "dependency.removed-name-in-app",
     "dependency.import-between-libraries", "dependency.submodule-missing", "app.ended-by-exception",
+    "app.own-module-lacks-name",
 )
+# Libraries after which people name their first script. An installed one of any other name is found live only.
+_LIBRARIES = frozenset({
+    "gradio", "gradio_client", "torch", "torchvision", "torchaudio", "transformers", "diffusers", "accelerate",
+    "datasets", "tokenizers", "huggingface_hub", "openai", "anthropic", "ollama", "langchain", "langgraph",
+    "llama_index", "llama_cpp", "chromadb", "faiss", "tiktoken", "spacy", "nltk", "whisper", "clip", "insightface",
+    "mediapipe", "ultralytics", "numpy", "pandas", "scipy", "sklearn", "matplotlib", "plotly", "seaborn", "PIL", "cv2",
+    "requests", "httpx", "aiohttp", "flask", "fastapi", "starlette", "uvicorn", "streamlit", "pydantic", "dotenv",
+    "yaml", "tqdm", "redis", "celery", "telegram", "discord", "serial", "docx", "fitz", "jwt", "replicate", "groq",
+})
 _PYTHONS_OWN = re.compile(r"/lib(?:64)?/python\d|/lib/|/python\d{2,3}\.zip/|^<", re.IGNORECASE)
 
 
-@check("module-shadowed", finds=("app.file-shadows-module", "app.stray-package-shadows"))
-def module_shadowed(log: LogEvents) -> Iterator[Finding]:
+@check("module-shadowed", finds=(
+    "app.file-shadows-module", "app.stray-package-shadows", "app.own-module-lacks-name",
+))
+def module_shadowed(log: LogEvents, source: AppSource | Absent) -> Iterator[Finding]:
     """A module lacks what everybody knows it has, and a file of the app with its name is among the frames."""
     for index, traceback in enumerate(log.tracebacks):
         link = traceback.last
@@ -50,11 +62,15 @@ def module_shadowed(log: LogEvents) -> Iterator[Finding]:
             continue
         module = found["module"] or found["module2"] or found["module3"]
         name = found["name"] or found["name2"] or found["name3"] or ""
+        path = slashes(found["path"] or "")
+        if _is_own_module(module, path, link, source):
+            told = finding("app.own-module-lacks-name", index, traceback, link, module=module, wanted=name)
+            yield replace(told, replaces=_SHADOWS[:-1])
+            return
         if frame := _own_file_called(module, link):
             found_it = finding("app.file-shadows-module", index, traceback, link, module=module, shadow=frame.file)
             yield replace(found_it, replaces=_SHADOWS)
             return
-        path = slashes(found["path"] or "")
         if shadow := _file_in_place_of(module, path, link):
             told = finding("app.file-shadows-module", index, traceback, link, module=module, shadow=shadow)
             yield replace(told, replaces=_SHADOWS)
@@ -62,6 +78,15 @@ def module_shadowed(log: LogEvents) -> Iterator[Finding]:
         if module in EVERYDAY and _wanted_by_app(link) and (not path or library_of(path)):
             yield finding("app.stray-package-shadows", index, traceback, link, module=module, name=name)
             return
+
+
+def _is_own_module(module: str, path: str, link: ExceptionLink, source: AppSource | Absent) -> bool:
+    """True when the app wants a name of a module that is its own, and meant to be: a typo, or a circular import."""
+    if module in sys.stdlib_module_names or module in _LIBRARIES or not _wanted_by_app(link):
+        return False
+    files = (path,) if path else () if isinstance(source, Absent) else source.files
+    mine = (f for f in map(slashes, files) if not library_of(f) and not _PYTHONS_OWN.search(f))
+    return any(f.endswith((f"/{module}.py", f"/{module}/__init__.py")) for f in mine)
 
 
 def _own_file_called(module: str, link: ExceptionLink) -> Frame | None:

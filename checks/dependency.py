@@ -27,6 +27,7 @@ from .dependency_distributions import distribution_of
 _NOT_FOUND = re.compile(r"No module named '?(?P<module>[A-Za-z_]\w*(?:\.\w+){0,12})'?")
 _PROGRAM = re.compile(r"\[(?:Errno|WinError) 2\][^:]{0,120}(?:: '(?P<program>[^']{1,300})')?")
 _WIDELY_SUPPORTED = (8, 9, 10)  # minor versions that torch 1.x and 2.x, the packages mostly pinned, all have wheels for
+_PROGRAM_ECHOES = ("dependency.program-missing", "dependency.start-file-not-found", "app.own-file-missing")
 _STARTERS = ("_execute_child", "_posix_spawn")
 # Names that apps give to their own modules; a missing one means the wrong directory or an incomplete checkout.
 _OWN_NAMES = frozenset({
@@ -100,7 +101,7 @@ def dependency_program(log: LogEvents) -> Iterator[Finding]:
             if started and not library_of(program) and not program.endswith((".py", ".sh")):
                 told = finding("dependency.program-not-found", index, traceback, link,
                                program=program or "that is started", package=_system_package(program))
-                yield replace(told, replaces=("dependency.program-missing", "dependency.start-file-not-found"))
+                yield replace(told, replaces=_PROGRAM_ECHOES)
                 return
 
 

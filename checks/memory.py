@@ -13,8 +13,10 @@ _STATUS = 137  # what shells and containers report of it: 128 + 9
 _GROWN = 1.3  # last sample over first, all between rising: growth that is no noise
 
 
-@check("memory-oom-kill", finds=("memory.kill-recorded", "memory.killed-in-cgroup", "memory.killed-alone"))
-def memory_oom_kill(run: Run, kernel: KernelLog | Absent) -> Iterator[Finding]:
+@check("memory-oom-kill", finds=(
+    "memory.kill-recorded", "memory.killed-in-cgroup", "memory.killed-alone", "memory.killed-by-somebody",
+))
+def memory_oom_kill(run: Run, kernel: KernelLog | Absent, log: LogEvents | Absent) -> Iterator[Finding]:
     """Was our run of the app killed for memory? The kernel's record and the cgroup's counter are two witnesses.
 
     Exit status 137 may be the app's own (os._exit(137)) or a wrapper's report of a child's death.
@@ -32,12 +34,31 @@ def memory_oom_kill(run: Run, kernel: KernelLog | Absent) -> Iterator[Finding]:
     source = Source("process", f"pid {run.pid}")
     if run.cgroup_kills:
         yield Finding("memory.killed-in-cgroup", facts=facts | {"kills": str(run.cgroup_kills)}, source=source)
-    elif not recorded and run.signal == _SIGKILL:
-        yield Finding("memory.killed-alone", facts=facts, source=source)
+    elif not recorded and run.signal == _SIGKILL and not _told(log):
+        if run.cgroup_kills == 0 and isinstance(kernel, KernelLog):
+            yield Finding("memory.killed-by-somebody", facts=facts | {"signal": "SIGKILL"}, source=source)
+        else:
+            yield Finding("memory.killed-alone", facts=facts, source=source)
+
+
+def _told(log: LogEvents | Absent) -> bool:
+    """A log says who killed a process."""
+    return isinstance(log, LogEvents) and any(log.get(name) for name in _KILLERS)
 
 
 def _mib(size: int) -> str:
     return f"{size / 2**20:.0f} MiB"
+
+
+@check("memory-kernel-lines", finds=("memory.process-killed",))
+def memory_kernel_lines(log: LogEvents, run: Run | Absent) -> Iterator[Finding]:
+    """Which process the kernel's lines in a log name, our own run's before others. Only some of the lines do."""
+    match = log.get("memory.kernel-kill")
+    named = [s for s in match.samples if s.captures.get("pid")] if match else []
+    ours = [s for s in named if isinstance(run, Run) and s.captures["pid"] == str(run.pid)]
+    for sample in (ours or named)[:1]:
+        facts = {"pid": sample.captures["pid"], "process": sample.captures.get("process", ""), "text": sample.text}
+        yield Finding("memory.process-killed", facts=facts, source=sample.source, replaces=("memory.kernel-kill",))
 
 
 # Lines that say who killed the process, or that it was killed for memory.

@@ -11,8 +11,8 @@ from gradio_doctor.sdk import Absent, ExceptionLink, Finding, LogEvents, Run, So
 from .app_tracebacks import finding, library_of, slashes
 
 _MISSING = re.compile(
-    r"(?:No such file or directory|Errno 2\]|WinError [23]\]|does not exist|not found|not exist)[^\"']{0,120}[\"']?"
-    r"(?P<path>[^\"'\n]{2,300}?)[\"']?$"
+    r"(?:No such file or directory|Errno 2\]|WinError [23]\]|does not exist|not found|not exist)"
+    r"(?:[^\"']{0,120}[\"'](?P<path>[^\"'\n]{2,300})[\"']?|[^\"':]{0,60}[: ] ?(?P<bare>[^\"'\s]{2,300}))\s*$"
 )
 _WEIGHTS = (
     ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".gguf", ".ggml", ".index", ".npz", ".tflite", ".h5",
@@ -49,7 +49,7 @@ def missing_path(link: ExceptionLink) -> str:
     if link.short_type not in _FILE_ERRORS:
         return ""
     found = _MISSING.search(link.message.partition("\n")[0])
-    return found["path"].strip() if found else ""
+    return (found["path"] or found["bare"]).strip() if found else ""
 
 
 def _is_model(path: str, link: ExceptionLink) -> bool:

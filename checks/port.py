@@ -98,7 +98,8 @@ def _holders(sockets: list[Listener], processes: Processes, name: str) -> Iterat
 
 
 _LEFT_OVER = (
-    "port.suspended-instance", "port.orphaned-fork", "port.orphaned-instance", "port.moved-past-instance",
+    "port.earlier-run", "port.suspended-instance", "port.orphaned-fork", "port.orphaned-instance",
+    "port.moved-past-instance",
 )
 
 
@@ -107,7 +108,17 @@ def port_instances(
     wanted: WantedAddress, listeners: Listeners, processes: Processes, instances: Instances
 ) -> Iterator[Finding]:
     """Earlier runs of the same app that still hold a port: suspended, orphaned, or simply never stopped."""
-    yield from (Finding(name, seen=False, witness="instances") for name in _LEFT_OVER)  # overruled by a seen one
+    found = [*_held(wanted, listeners, processes, instances), *_moved(wanted, listeners, processes, instances)]
+    yield from found
+    if found:
+        yield Finding("port.earlier-run", facts=found[0].facts, source=found[0].source)
+    else:
+        yield Finding("port.earlier-run", seen=False)
+
+
+def _held(
+    wanted: WantedAddress, listeners: Listeners, processes: Processes, instances: Instances
+) -> Iterator[Finding]:
     for process in instances.all:
         sockets = listeners.held_by(process.pid)
         if not sockets or process.pid == instances.started_by_us:
@@ -115,7 +126,6 @@ def port_instances(
         socket = next((s for s in sockets if s.port in wanted.ports), sockets[0])
         if name := _left_over(process, instances):
             yield Finding(name, facts=_about(process, processes, socket), source=_of(process))
-    yield from _moved(wanted, listeners, processes, instances)
 
 
 def _left_over(process: Process, instances: Instances) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 
 from gradio_doctor import __version__
 
+_KEPT = 8
+
 
 def directory() -> Path:
     """Where derived data is kept (XDG_CACHE_HOME, else ~/.cache)."""
@@ -39,14 +41,17 @@ def cached(kind: str, key: str) -> dict[str, Any] | None:
 
 
 def keep(kind: str, key: str, data: dict[str, Any]) -> None:
-    """Keep data under a key, replacing older data of its kind. A cache that cannot be written is no error."""
+    """Keep data under a key. Of each kind the newest few stay (one for every installation that is in use).
+
+    A cache that cannot be written is no error.
+    """
     try:
         place = directory()
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=place, delete=False, suffix=".tmp") as file:
             json.dump(data, file)
-        for old in place.glob(f"{kind}-*.json"):
-            old.unlink(missing_ok=True)
         Path(file.name).replace(place / f"{kind}-{key}.json")
+        for old in sorted(place.glob(f"{kind}-*.json"), key=lambda p: p.stat().st_mtime)[:-_KEPT]:
+            old.unlink(missing_ok=True)
     except (OSError, RuntimeError):  # RuntimeError: no home directory is known
         return

@@ -64,6 +64,12 @@ class CauseFound:
     location: Location | None = None
     snippet: tuple[tuple[int, str], ...] = ()
 
+    @property
+    def code(self) -> tuple[tuple[int, str], ...]:
+        """The lines around `location`: off the file, else the one line that a traceback quoted."""
+        quoted = ((self.location.line, self.location.text),) if self.location and self.location.text else ()
+        return self.snippet or quoted
+
 
 @dataclass(frozen=True, slots=True)
 class RuledOut:

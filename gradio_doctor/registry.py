@@ -7,7 +7,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -79,7 +79,9 @@ def _builtin_data(directory: Path) -> dict[str, dict[str, object]]:
     return data
 
 
-def _lint(signatures: Iterable[Signature]) -> None:
+def _lint(signatures: Collection[Signature]) -> None:
+    if not signatures:
+        return
     from gradio_doctor.logs.lint import lint
 
     for signature in signatures:

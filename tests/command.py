@@ -58,8 +58,8 @@ def gradio_doctor(
     """Run `gradio-doctor ARGUMENTS` in a directory."""
     done = subprocess.run(
         [sys.executable, "-m", "gradio_doctor", *map(str, arguments)], cwd=cwd, input=stdin or "", text=True,
-        encoding="utf-8", errors="surrogateescape", env=environment(**(env or {})), capture_output=True, timeout=timeout,
-        preexec_fn=preexec, check=False,
+        encoding="utf-8", errors="surrogateescape", env=environment(**(env or {})), capture_output=True,
+        timeout=timeout, preexec_fn=preexec, check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 

@@ -73,8 +73,6 @@ def test_the_gate(tmp_path: Path, flags: tuple[str, ...], status: int) -> None:
 
 def test_status_3_could_not_look(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("import gradio as gr\ngr.Interface(len, 'text', 'text').launch(server_port=1)\n")
-    ran = gradio_doctor("diagnose", "app.py", "--no-run", "--ignore", "port,network", "--json", cwd=tmp_path)
-    assert ran.status in (2, 3)
     ran = gradio_doctor("diagnose", "app.py", "--no-run", "--select", "gpu", "--json", cwd=tmp_path)
     assert ran.status == 3, ran.stdout
     assert ran.report["verdict"] == "inconclusive"
@@ -143,7 +141,8 @@ def test_stdout_carries_the_report_only(tmp_path: Path) -> None:
 
 def test_several_outputs(tmp_path: Path) -> None:
     log = write_log(tmp_path)
-    ran = gradio_doctor("logs", log, "--output", "text", "-o", "json=report.json", "-o", "text=report.txt", cwd=tmp_path)
+    outputs = ("--output", "text", "-o", "json=report.json", "-o", "text=report.txt")
+    ran = gradio_doctor("logs", log, *outputs, cwd=tmp_path)
     assert "pandas" in ran.stdout
     assert '"schema_version": 1' in (tmp_path / "report.json").read_text()
     without_time = re.compile(r"examined in .*\n")
@@ -201,7 +200,8 @@ def test_colour_off_a_terminal(tmp_path: Path, flags: tuple[str, ...], env: dict
 
 
 @pytest.mark.parametrize(
-    ("env", "coloured"), [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)]
+    ("env", "coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
 )
 def test_colour_on_a_terminal(tmp_path: Path, env: dict[str, str], coloured: bool) -> None:
     shown = on_terminal(["logs", str(write_log(tmp_path))], env)

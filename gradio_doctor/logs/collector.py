@@ -9,7 +9,7 @@ from gradio_doctor.logs import frames
 from gradio_doctor.logs.lines import LONG, Line
 from gradio_doctor.logs.links import Parsed
 from gradio_doctor.logs.records import Record, unwrap
-from gradio_doctor.logs.rules import TRACEBACK, VERSION_PATTERN, RuleSet
+from gradio_doctor.logs.rules import TRACEBACK, VERSION_PATTERN, RuleSet, split
 from gradio_doctor.logs.tally import SAMPLES, Sample, Scan, Tally
 from gradio_doctor.logs.text import clean, decode, visible, without_ansi
 from gradio_doctor.logs.tracebacks import TracebackParser
@@ -58,23 +58,24 @@ class Collector:
     def candidate(self, owner: int, line: Line, block: Block) -> None:
         """A line that holds a token of a rule."""
         if owner >= 0:
-            tally = self._scan.tallies.get(owner)
+            rule, pattern = split(owner)
+            tally = self._scan.tallies.get(rule)
             if tally is None or tally.last_line != line.number:
-                self._signature(owner, tally, line, block)
+                self._signature(rule, pattern, tally, line, block)
         elif owner == TRACEBACK:
             self._traceback(line, block)
         elif not self._scan.version and (found := VERSION_PATTERN.search(line.text)):
             self._scan.version = next((g for g in found.groups() if g), "")
 
-    def _signature(self, owner: int, tally: Tally | None, line: Line, block: Block) -> None:
-        rule = self._rules[owner]
-        found = rule.search(line.text, line.record)
-        if found is None or (rule.signature.layers and not rule.admits(line.layer())):
+    def _signature(self, number: int, pattern: int, tally: Tally | None, line: Line, block: Block) -> None:
+        rule = self._rules[number]
+        found = rule.search(pattern, line.text, line.record)
+        if found is None or (rule.signature.layers and not line.may_be_of(rule.signature.layers)):
             return
         if self._window and not self._window.admits(self._time(line, block)):
             return
         if tally is None:
-            tally = self._scan.tallies[owner] = Tally()
+            tally = self._scan.tallies[number] = Tally()
         tally.count += 1
         tally.last_line, tally.last_text = line.number, line.text
         if len(tally.samples) < SAMPLES:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from gradio_doctor.evidence.logs import Layer
-from gradio_doctor.logs.layers import layer_of
+from gradio_doctor.logs.layers import layer_of, may_be_of
 from gradio_doctor.logs.records import Record, unwrap
 from gradio_doctor.logs.text import decode, without_ansi
 
@@ -71,6 +73,12 @@ class Line:
             if self._layer == "unknown" and record.embedded:
                 self._layer = layer_of(record.lines[0][0])
         return self._layer
+
+    def may_be_of(self, layers: Collection[str]) -> bool:
+        """True when the line can come from one of some layers."""
+        record = self.record()
+        texts = (self.text, record.lines[0][0]) if record.embedded else (self.text,)
+        return any(may_be_of(text, record.ident, layers) for text in texts)
 
     def above(self, data: bytes | bytearray, count: int) -> list[str]:
         """Up to `count` lines above it, as far as the block's history goes."""

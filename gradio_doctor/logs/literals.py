@@ -27,17 +27,19 @@ _VARIANTS = 16  # alternatives that one run of literals may expand to
 
 # Words of healthy logs: a token made of them costs a needless look at many lines.
 _COMMON = (
-    "HTTP/1.1", "HTTP/1.0", "HTTP/1.", "HTTP/1", "HTTP/2.0", "HTTP/", "GET /", "POST /", "/queue/join", "/queue/data", "gradio_api", "https://", "http://", "https", "http", "127.0.0.1", "localhost", "200 OK",
-    "INFO:", "ERROR", "error", "Error: ", "WARNING", "warning", "Warning: ", "Exception", "Traceback", "failed",
-    "server", "client", "request", "response", "connection", "Connection", "upstream", "upgrade", "closed", "session",
-    "python", "Python", "gradio", "site-packages", "/lib/python", "module", "process", "Process", "worker", "Worker",
-    "import", "torch", "cuda", "CUDA", "model", "Model", "file", "File", "while ", "reading", "loading", "Loading",
-    "status", "exit", "Exit", "loss", "rank", "queue", "ueue", "find", "index", "config", "install", "available", "not found", "cannot", "Cannot",
-    "application", "port", "connect", "input", "output", "put ", "huggingface", "default", "shape", "size", "image",
-    "ython", "OutOfMemory", "MemoryError", "device", "memory", "requirement", "following", "ValidationError", "must", "Must", "have", "this", "that", "with", "from",
-    "please", "Please ", "Use ", "using", "requires", "require", "needs", "support", "value", "version", "type",
-    "ValueError", "KeyError", "RuntimeError", "OSError", "TypeError", "ImportError", "AttributeError",
-    " in ", " to ", " the ", " is ", " not ", " no ", " was ", " are ", " for ", " and ", " of ", " set",
+    "HTTP/1.1", "HTTP/1.0", "HTTP/1.", "HTTP/1", "HTTP/2.0", "HTTP/", "GET /", "GET ", "POST ", "HEAD ", "-packages",
+    "/queue/join", "/queue/data", "gradio_api", "https://", "http://", "https", "http", "127.0.0.1", "localhost",
+    "200 OK", "INFO:", "ERROR", "error", "Error: ", "WARNING", "warning", "Warning: ", "Exception", "Traceback",
+    "failed", "server", "client", "request", "response", "connection", "Connection", "upstream", "upgrade", "closed",
+    "session", "python", "Python", "gradio", "site-packages", "/lib/python", "module", "process", "Process", "worker",
+    "Worker", "import", "torch", "cuda", "CUDA", "model", "Model", "file", "File", "while ", "reading", "loading",
+    "Loading", "status", "exit", "Exit", "loss", "rank", "queue", "ueue", "find", "index", "config", "install",
+    "available", "not found", "cannot", "Cannot", "application", "port", "connect", "input", "output", "put ",
+    "huggingface", "default", "shape", "size", "image", "ython", "OutOfMemory", "MemoryError", "device", "memory",
+    "requirement", "following", "ValidationError", "must", "Must", "have", "this", "that", "with", "from", "please",
+    "Please ", "Use ", "using", "requires", "require", "needs", "support", "value", "version", "type", "ValueError",
+    "KeyError", "RuntimeError", "OSError", "TypeError", "ImportError", "AttributeError", " in ", " to ", " the ",
+    " is ", " not ", " no ", " was ", " are ", " for ", " and ", " of ", " set",
 )
 _COMMON_INSIDE = re.compile("|".join(map(re.escape, sorted(_COMMON, key=len, reverse=True))))
 _ORDINARY = re.compile(r"[a-z ]+")

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from gradio_doctor import cache
-from gradio_doctor.evidence.logs import Layer
 from gradio_doctor.knowledge.model import Signature
 from gradio_doctor.logs.records import Record
 
-# Lines of these two look alike (an app may log as uvicorn does), so a signature of one is tried on the other.
-_ALIKE = frozenset({"app", "server"})
+_BITS = 8  # an owner is the number of a rule << _BITS | the number of one of its patterns
+_CLASSES = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A string of bytes that stage one looks for, and the numbers of the rules whose lines may hold it."""
+    """A string of bytes that stage one looks for, and the owners: patterns of rules whose matches may hold it."""
 
     text: bytes
     caseless: bool
@@ -31,26 +30,27 @@ class Rule:
     """One signature. Its expressions are compiled on their first use: most of them never match anything."""
 
     signature: Signature
-    _searches: list[tuple[re.Pattern[str], bool]] = field(default_factory=list)
+    _searches: dict[int, tuple[re.Pattern[str], bool]] = field(default_factory=dict)
     _unless: list[re.Pattern[str]] = field(default_factory=list)
 
-    def _compile(self) -> None:
+    def _compile(self, number: int) -> tuple[re.Pattern[str], bool]:
         flags = re.ASCII | (re.IGNORECASE if self.signature.ignore_case else 0)
-        self._unless = [re.compile(p, flags) for p in self.signature.unless]
-        self._searches = [(re.compile(p, flags), "^" in p) for p in self.signature.patterns]
-
-    def search(self, text: str, record: Callable[[], Record]) -> re.Match[str] | None:
-        """The match on a line, if any. `record` unwraps the line; it is called only where that can matter."""
         if not self._searches:
-            self._compile()
-        json = text.endswith("}")
-        for pattern, anchored in self._searches:
-            found = self._in_record(pattern, anchored, record()) if json or anchored else pattern.search(text)
-            if found is None and json and not anchored:
-                found = pattern.search(text)
-            if found is not None:
-                return None if any(u.search(found.string) for u in self._unless) else found
-        return None
+            self._unless = [re.compile(p, flags) for p in self.signature.unless]
+        text = self.signature.patterns[number]
+        self._searches[number] = made = re.compile(text, flags), "^" in _CLASSES.sub("", text)
+        return made
+
+    def search(self, number: int, text: str, record: Callable[[], Record]) -> re.Match[str] | None:
+        """The match of one pattern on a line. `record` unwraps the line; it is called only where that can matter."""
+        pattern, anchored = self._searches.get(number) or self._compile(number)
+        if anchored or text.endswith("}"):
+            found = self._in_record(pattern, anchored, record()) or (None if anchored else pattern.search(text))
+        else:
+            found = pattern.search(text)
+        if found and self._unless and any(u.search(found.string) for u in self._unless):
+            return None
+        return found
 
     @staticmethod
     def _in_record(pattern: re.Pattern[str], anchored: bool, record: Record) -> re.Match[str] | None:
@@ -59,13 +59,6 @@ class Rule:
                 if found := pattern.search(text[start:]):
                     return found
         return None
-
-    def admits(self, layer: Layer) -> bool:
-        """True when lines of a layer count for this signature."""
-        allowed = self.signature.layers
-        if not allowed or layer == "unknown" or layer in allowed:
-            return True
-        return layer in _ALIKE and not _ALIKE.isdisjoint(allowed)
 
 
 # Rules below zero: not signatures, but places where something else has to look.
@@ -83,6 +76,11 @@ VERSION_PATTERN = re.compile(
 )
 
 
+def split(owner: int) -> tuple[int, int]:
+    """The numbers of the rule and of the pattern."""
+    return owner >> _BITS, owner & ((1 << _BITS) - 1)
+
+
 class RuleSet:
     """All rules and the tokens that lead to them. Raises ValueError for a signature without a required literal."""
 
@@ -94,13 +92,13 @@ class RuleSet:
         for text in _VERSION_TOKENS:
             owners[text, False] = [VERSION]
         for number, texts in enumerate(_all_tokens([r.signature for r in self.rules])):
-            for key in texts:
-                owners.setdefault(key, []).append(number)
+            for text, caseless, pattern in texts:
+                owners.setdefault((text, caseless), []).append(number << _BITS | pattern)
         self.tokens = [Token(text, caseless, tuple(dict.fromkeys(own))) for (text, caseless), own in owners.items()]
         self.longest = max(len(t.text) for t in self.tokens)
 
 
-_Tokens = list[tuple[bytes, bool]]
+_Tokens = list[tuple[bytes, bool, int]]  # text, caseless, number of the pattern
 _WORTH_KEEPING = 50  # signatures: fewer are worked out faster than a file is read
 
 
@@ -109,18 +107,18 @@ def _all_tokens(signatures: Sequence[Signature]) -> list[_Tokens]:
     if len(signatures) < _WORTH_KEEPING:
         return [_tokens(s) for s in signatures]
     code = Path(__file__).with_name("literals.py").stat().st_mtime_ns  # in a checkout it changes under one version
-    key = cache.key_of(code, [(s.patterns, s.ignore_case) for s in signatures])
+    key = cache.key_of(code, "patterns", [(s.patterns, s.ignore_case) for s in signatures])
     kept = _read_back(cache.cached("tokens", key), len(signatures))
     if kept is not None:
         return kept
     out = [_tokens(s) for s in signatures]
-    cache.keep("tokens", key, {"tokens": [[(text.decode("latin-1"), c) for text, c in texts] for texts in out]})
+    cache.keep("tokens", key, {"tokens": [[(text.decode("latin-1"), c, n) for text, c, n in texts] for texts in out]})
     return out
 
 
 def _read_back(data: dict[str, Any] | None, count: int) -> list[_Tokens] | None:
     try:
-        out = [[(str(t).encode("latin-1"), bool(c)) for t, c in texts] for texts in (data or {})["tokens"]]
+        out = [[(str(t).encode("latin-1"), bool(c), int(n)) for t, c, n in texts] for texts in (data or {})["tokens"]]
     except (KeyError, TypeError, ValueError):
         return None
     return out if len(out) == count and all(out) else None
@@ -130,12 +128,12 @@ def _tokens(signature: Signature) -> _Tokens:
     from gradio_doctor.logs.literals import required
 
     out: _Tokens = []
-    for pattern in signature.patterns:
+    for number, pattern in enumerate(signature.patterns):
         found = required(pattern, signature.ignore_case)
         if found is None:
             raise ValueError(f"{signature.id}: no literal of 4 characters is in every match of {pattern!r}")
         for text in found.texts:
-            out += [(form.lower() if found.caseless else form, found.caseless) for form in _encoded(text)]
+            out += [(form.lower() if found.caseless else form, found.caseless, number) for form in _encoded(text)]
     return out
 
 

@@ -6,7 +6,7 @@ import time as clock
 from dataclasses import dataclass
 
 from gradio_doctor.logs.collector import Block, Collector
-from gradio_doctor.logs.engines import MASK, SHIFT, SMALL, Find, choose
+from gradio_doctor.logs.engines import MASK, SHIFT, Find, choose
 from gradio_doctor.logs.layers import layer_of
 from gradio_doctor.logs.lines import LONG, Line
 from gradio_doctor.logs.reading import Reader
@@ -61,7 +61,7 @@ class Scanner:
         while True:
             fill, ended = _fill(reader, view, fill)
             if self._find is None:
-                self._find = choose(self._rules.tokens, fill if ended else max(fill, SMALL))
+                self._find = choose(self._rules.tokens, fill if ended else reader.size)
             cut = fill if ended else _cut(buffer, begin, fill)
             self._block(buffer, begin, cut, fill)
             if ended or self._late():

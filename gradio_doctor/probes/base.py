@@ -15,7 +15,10 @@ INVASIVE_LEVELS: tuple[Invasive, ...] = ("read", "probe", "sample", "pause")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the person allowed and asked for. Times in seconds."""
+    """What the person allowed and asked for. Times in seconds.
+
+    `since` and `until` (ISO 8601, "" none) limit log lines by their time; `context` lines are kept around matches.
+    """
 
     logs: tuple[str, ...] = ()
     python: str | None = None
@@ -25,6 +28,9 @@ class Options:
     timeout: float = 30.0
     check_timeout: float = 5.0
     invasive: Invasive = "sample"
+    since: str = ""
+    until: str = ""
+    context: int = 0
 
     def allows(self, level: Invasive) -> bool:
         """True when looking at that level of invasiveness is allowed."""

@@ -29,7 +29,8 @@ def probe_log_events(context: Context, signatures: Sequence[Signature]) -> LogEv
     inputs = list(_unique([*named, *_of_run(context), *_of_process(context)]))
     if not inputs:
         return Absent("no log is at hand", "gradio-doctor diagnose --log FILE")
-    limits = Limits(seconds=context.options.timeout)
+    options = context.options
+    limits = Limits(seconds=options.timeout, context=options.context, since=options.since, until=options.until)
     try:
         return read_logs(inputs, signatures, limits)
     except LogError as error:

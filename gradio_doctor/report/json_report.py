@@ -67,8 +67,8 @@ def _cause(cause: CauseFound, lang: str) -> dict[str, Any]:
     if cause.location:
         place = cause.location
         out["location"] = {"file": place.file, "line": place.line, "function": place.function}
-        if cause.snippet:
-            out["location"]["snippet"] = [{"line": n, "text": text} for n, text in cause.snippet]
+        if lines := cause.code:
+            out["location"]["snippet"] = [{"line": n, "text": text} for n, text in lines]
     return out
 
 

@@ -11,6 +11,7 @@ from gradio_doctor.report.unlock import pasteable
 from gradio_doctor.report.words import WORDS
 
 _MOST_EVIDENCE, _MOST_OTHERS = 6, 5  # without -v
+_SURE = 0.9  # from here on nobody has to look further
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def _head(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
 def _facts(diagnosis: Diagnosis, lang: str) -> Iterator[str]:
     facts = diagnosis.facts
     keys = ("script", "app_pid", "url", "gradio_version", "run_log", "logs")
-    known = [(key, facts[key]) for key in keys if key in facts]
+    known = [(key, facts[key]) for key in keys if key in facts and not (key == "logs" and "run_log" in facts)]
     text = "; ".join(f"{WORDS['fact-' + key].pick(lang)} {value}" for key, value in known)
     if text:
         yield text
@@ -95,16 +96,17 @@ def _cause(cause: CauseFound, lang: str, verbosity: int) -> Iterator[Line]:
 
 def _evidence(item: Item, lang: str, verbosity: int) -> Line:
     weight = f" [{item.weight:+.1f}]" if verbosity else ""
-    return Line(f"- {item.text.pick(lang)}{_place(item)}{weight}", "", 2)
+    return Line(f"- {item.text.pick(lang)}{_place(item, lang)}{weight}", "", 2)
 
 
-def _place(item: Item) -> str:
+def _place(item: Item, lang: str) -> str:
+    """Where it was seen, unless the text says that itself."""
     source = item.source
     if source is None or source.kind == "process":
         return ""
     line = f":{source.line}" if source.line else ""
     time = f", {source.time}" if source.time else ""
-    return f"  ({source.name}{line}{time})"
+    return "" if f"{source.name}{line}{time}" in item.text.pick(lang) else f"  ({source.name}{line}{time})"
 
 
 def _code(cause: CauseFound, lang: str) -> Iterator[Line]:
@@ -114,8 +116,7 @@ def _code(cause: CauseFound, lang: str) -> Iterator[Line]:
     yield from _heading("code", lang)
     inside = f", {WORDS['in'].pick(lang)} {place.function}" if place.function not in ("", "<module>") else ""
     yield Line(f"{place.file}:{place.line}{inside}", "place", 2)
-    lines = cause.snippet or (((place.line, place.text),) if place.text else ())
-    for number, text in lines:
+    for number, text in cause.code:
         mark = ">" if number == place.line else " "
         yield Line(f"{mark} {number:4d} | {text}", "code", 4, 9)
 
@@ -141,7 +142,7 @@ def _symptoms(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
     if diagnosis.symptoms:
         yield from _heading("symptoms", lang)
         for item in diagnosis.symptoms:
-            yield Line(f"- {item.text.pick(lang)}{_place(item)}", "", 2)
+            yield Line(f"- {item.text.pick(lang)}{_place(item, lang)}", "", 2)
 
 
 def _path(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
@@ -164,7 +165,8 @@ def _ruled_out(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line
 
 def _blind(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line]:
     """What could not be looked at: grouped by reason, with the command that would allow it; first what tells most."""
-    look = diagnosis.next_look
+    look, root = diagnosis.next_look, diagnosis.root
+    unsure = diagnosis.verdict != "healthy" and (root is None or root.probability < _SURE)
     groups: dict[tuple[str, str], list[str]] = {(look.reason, look.unlock): []} if look else {}
     for run in diagnosis.checks:
         if run.outcome == "failed" or (run.outcome == "skipped" and (run.unlock or verbosity)):
@@ -173,7 +175,7 @@ def _blind(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line]:
         yield from _heading("blind", lang)
     for (reason, unlock), ids in groups.items():
         best = look is not None and (reason, unlock) == (look.reason, look.unlock)
-        mark = f" {WORDS['next'].pick(lang)}" if best and diagnosis.verdict != "healthy" else ""
+        mark = f" {WORDS['next'].pick(lang)}" if best and unsure else ""
         yield Line(f"- {', '.join(ids) or (look.check if look else '')}: {reason}{mark}", "dim", 2)
         if unlock:
             yield Line(pasteable(unlock, diagnosis.target), "command", 6, 0)

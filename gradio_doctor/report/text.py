@@ -55,4 +55,4 @@ def _draw(console: Console, line: Line, width: int, verbosity: int) -> None:
 
 def _safe(line: Line) -> str:
     """The text without control characters: nothing that was read may drive the terminal."""
-    return clean(line.text, _MAX_LINE)
+    return clean(line.text, _MAX_LINE).rstrip()

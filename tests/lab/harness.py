@@ -59,7 +59,7 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "PATH": path, **changes}
 
 
-def write_app(directory: Path, source: str, name: str = "app.py", **values: object) -> Path:
+def write_app(directory: Path, source: str, name: str = "app.py", /, **values: object) -> Path:
     """Write an app, with {placeholders} filled."""
     path = directory / name
     path.write_text(textwrap.dedent(source).lstrip().format(**values), encoding="utf-8")
@@ -73,12 +73,15 @@ class Lab:
         self.directory = directory
         self.started: list[int] = []
 
-    def start(self, app: Path, *, wait: int | None, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self, app: Path, *, wait: int | None, env: Mapping[str, str] | None = None,
+        preexec: Callable[[], None] | None = None,
+    ) -> subprocess.Popen[bytes]:
         """Start an app as a child of ours, its output in app.log beside it; wait until it answers on a port."""
         with (app.parent / "app.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, str(app)], cwd=app.parent, env=environment(**(env or {})), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=preexec,
             )
         self.started.append(process.pid)
         if wait is not None:
@@ -213,7 +216,7 @@ def doctor(
     return Report(done)
 
 
-def write_files(directory: Path, files: Mapping[str, str], **values: object) -> None:
+def write_files(directory: Path, files: Mapping[str, str], /, **values: object) -> None:
     """Write an app of several files, with {placeholders} filled; a name may lead into folders, which are made."""
     for name, source in files.items():
         (directory / name).parent.mkdir(parents=True, exist_ok=True)

@@ -90,7 +90,8 @@ def test_gradio_is_missing_in_the_environment_beside_the_app(lab: Lab, port: int
 
 def test_import_that_needs_the_folder_above(lab: Lab, port: int) -> None:
     """A relative import in a file that is run as a script."""
-    write_files(lab.directory, {"pkg/__init__.py": "", "pkg/other.py": "x = 1\n", "pkg/app.py": "from .other import x\n"})
+    files = {"pkg/__init__.py": "", "pkg/other.py": "x = 1\n", "pkg/app.py": "from .other import x\n"}
+    write_files(lab.directory, files)
     top = doctor("diagnose", "pkg/app.py", cwd=lab.directory).assert_first("app.startup-exception")
     assert "relative import" in top["says"] + top["because"]
 
@@ -108,10 +109,10 @@ CONFLICTS = {
 def test_library_that_does_not_fit(lab: Lab, port: int, library: str) -> None:
     requirements, source, word = CONFLICTS[library]
     write_app(lab.directory, source, port=port)
-    top = root_of(lab, "dependency.conflict", "--python", python_with(instead(*requirements)))
-    text = top["says"] + top["because"]
-    assert word in text, text
-    assert "pip" in commands(top)
+    python = python_with(instead(*requirements))
+    top = root_of(lab, "dependency.conflict", "--python", python)
+    assert word in top["says"] + top["because"]
+    assert f"{python} -m pip install" in commands(top)
 
 
 @pytest.mark.parametrize("source", [HEALTHY, FILES_AND_CHAT], ids=["plain", "files"])
@@ -121,7 +122,7 @@ def test_libraries_that_fit_are_healthy(lab: Lab, port: int, source: str) -> Non
     (lab.directory / ".venv").symlink_to(python_with(FITTING).parent.parent)
     report = doctor("diagnose", "app.py", cwd=lab.directory)
     report.assert_healthy()
-    assert report.data["target"]["gradio_version"] == "4.44.1" or "4.44.1" in str(report.data)
+    assert "4.44.1" in str(report.data["target"])
 
 
 def test_conflict_seen_in_a_log_only(lab: Lab, port: int) -> None:
@@ -153,8 +154,8 @@ def test_what_gradio_removed(lab: Lab, port: int, what: str) -> None:
              "page.py": f"import gradio as gr\n\nwith gr.Blocks() as demo:\n    gr.Markdown('page')\n    {call}\n"}
     write_files(lab.directory, files, port=port)
     top = root_of(lab, "dependency.api-removed")
-    assert f"{lab.directory}/page.py:5" in top["says"] + top["because"], top["says"]
-    assert name in top["says"] + top["because"]
+    assert (top["location"]["file"], top["location"]["line"]) == (f"{lab.directory}/page.py", 5)
+    assert name in top["says"]
 
 
 def test_what_gradio_has_is_healthy(lab: Lab, port: int) -> None:

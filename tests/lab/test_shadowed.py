@@ -43,3 +43,20 @@ def test_seen_in_a_log_only(lab: Lab, port: int) -> None:
     write_files(lab.directory, {"random.py": SHADOWS["random.py"]})
     lab.start(app, wait=None).wait(90)
     doctor("logs", "app.log", cwd=lab.directory).assert_first("app.module-shadowed")
+
+
+OWN_TROUBLE = {
+    "circular": ({"app.py": "import first\n", "first.py": "from second import y\nx = 1\n",
+                  "second.py": "from first import x\ny = 1\n"}, "second.py", 1),
+    "misspelt": ({"app.py": "from helpers import great\n", "helpers.py": "def greet():\n    return 1\n"}, "app.py", 1),
+    "attribute": ({"app.py": "import utils\n\nutils.great()\n", "utils.py": "def greet():\n    return 1\n"}, "app.py", 3),
+}
+
+
+@pytest.mark.parametrize("trouble", OWN_TROUBLE)
+def test_own_modules_take_nobodys_name(lab: Lab, trouble: str) -> None:
+    """The messages are the same, but the app means its own modules."""
+    files, name, line = OWN_TROUBLE[trouble]
+    write_files(lab.directory, files)
+    top = doctor("diagnose", "app.py", cwd=lab.directory).assert_first("app.startup-exception")
+    assert (top["location"]["file"], top["location"]["line"]) == (str(lab.directory / name), line)

@@ -34,6 +34,7 @@ def python_with(requirements: tuple[str, ...]) -> Path:
         if not done.exists():
             uv = [sys.executable, "-m", "uv"]
             subprocess.run([*uv, "venv", "-q", "--allow-existing", "-p", sys.executable, str(directory)], check=True)
-            subprocess.run([*uv, "pip", "install", "-q", "-p", str(python), *requirements], check=True)
+            if requirements:
+                subprocess.run([*uv, "pip", "install", "-q", "-p", str(python), *requirements], check=True)
             done.write_text("\n".join(requirements) + "\n")
     return python

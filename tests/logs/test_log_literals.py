@@ -20,7 +20,7 @@ from gradio_doctor.registry import Loaded
     (r"^Killed$", {"Killed"}),
     (r"\[Errno (?:98|48)\]|WinError 10048", {"[Errno 98]", "[Errno 48]", "WinError 10048"}),
     (r"code=(?P<code>H1[23]) desc", {"code=H12 desc", "code=H13 desc"}),
-    (r"[Cc]annot allocate memory", {"Cannot allocate memory", "cannot allocate memory"}),
+    (r"[Cc]annot allocate memory", {"annot allocate memory"}),
     (r"exits? early", {"exit early", "exits early"}),
     (r"(?:\d{1,3} )?(?:foo{1,9}|oops) (?:zebra|giraffe)", {" zebra", " giraffe"}),
     (r"(?:stop here){2}", {"stop here"}),
