@@ -47,13 +47,14 @@ _LIBRARIES = frozenset({
     "requests", "httpx", "aiohttp", "flask", "fastapi", "starlette", "uvicorn", "streamlit", "pydantic", "dotenv",
     "yaml", "tqdm", "redis", "celery", "telegram", "discord", "serial", "docx", "fitz", "jwt", "replicate", "groq",
 })
+_UNSEEN = Absent("nobody had to look")
 _PYTHONS_OWN = re.compile(r"/lib(?:64)?/python\d|/lib/|/python\d{2,3}\.zip/|^<", re.IGNORECASE)
 
 
 @check("module-shadowed", finds=(
     "app.file-shadows-module", "app.stray-package-shadows", "app.own-module-lacks-name",
 ))
-def module_shadowed(log: LogEvents, source: AppSource | Absent) -> Iterator[Finding]:
+def module_shadowed(log: LogEvents, source: AppSource | Absent = _UNSEEN) -> Iterator[Finding]:
     """A module lacks what everybody knows it has, and a file of the app with its name is among the frames."""
     for index, traceback in enumerate(log.tracebacks):
         link = traceback.last
@@ -122,7 +123,7 @@ def _wanted_by_app(link: ExceptionLink) -> bool:
 
 @check("module-shadowed-live", finds=("app.file-shadows-module", "app.local-module-origin"))
 def module_shadowed_live(
-    run: Run, interpreter: Interpreter, source: AppSource, log: LogEvents | Absent
+    run: Run, interpreter: Interpreter, source: AppSource, log: LogEvents | Absent = _UNSEEN
 ) -> Iterator[Finding]:
     """A file beside the app is imported in place of another module. Told only when the app failed."""
     if run.outcome != "exited" or not run.exit_code:

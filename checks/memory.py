@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from gradio_doctor.sdk import Absent, Finding, KernelLog, LogEvents, Run, Source, check
 
+_UNSEEN = Absent("nobody had to look")
 _SIGKILL = 9
 _STATUS = 137  # what shells and containers report of it: 128 + 9
 _GROWN = 1.3  # last sample over first, all between rising: growth that is no noise
@@ -16,7 +17,9 @@ _GROWN = 1.3  # last sample over first, all between rising: growth that is no no
 @check("memory-oom-kill", finds=(
     "memory.kill-recorded", "memory.killed-in-cgroup", "memory.killed-alone", "memory.killed-by-somebody",
 ))
-def memory_oom_kill(run: Run, kernel: KernelLog | Absent, log: LogEvents | Absent) -> Iterator[Finding]:
+def memory_oom_kill(
+    run: Run, kernel: KernelLog | Absent, log: LogEvents | Absent = _UNSEEN
+) -> Iterator[Finding]:
     """Was our run of the app killed for memory? The kernel's record and the cgroup's counter are two witnesses.
 
     Exit status 137 may be the app's own (os._exit(137)) or a wrapper's report of a child's death.

@@ -39,7 +39,7 @@ def diagnose(target: str | None, **given: Any) -> int:
     wish = flags.wish(given)
     options = Options(
         given["log"], given["python"], given["proxy"], not given["no_run"], given["startup_timeout"],
-        given["timeout"], given["check_timeout"], given["invasive"],
+        given["timeout"], given["check_timeout"], given["invasive"], given["since"], given["until"], given["context"],
     )
     return run_diagnosis(resolve_target(target, options.logs), options, flags.chosen(given), wish)
 
@@ -52,13 +52,19 @@ def logs(files: tuple[str, ...], **given: Any) -> int:
 
     FILE may be compressed (.gz, .xz, .zst); - is standard input.
     """
-    from gradio_doctor.commands import run_diagnosis
+    from gradio_doctor.commands import follow_logs, run_diagnosis
     from gradio_doctor.evidence import Target
     from gradio_doctor.probes.base import Options
 
     wish = flags.wish(given)
-    options = Options(logs=files, timeout=3600.0, check_timeout=given["check_timeout"])
-    return run_diagnosis(Target("log", " ".join(files)), options, flags.chosen(given), wish)
+    options = Options(
+        files, timeout=3600.0, check_timeout=given["check_timeout"], since=given["since"], until=given["until"],
+        context=given["context"],
+    )
+    target = Target("log", " ".join(files))
+    if given["follow"]:
+        return follow_logs(target, options, flags.chosen(given), wish)
+    return run_diagnosis(target, options, flags.chosen(given), wish)
 
 
 @app.command()

@@ -22,15 +22,40 @@ def run_diagnosis(target: Target, options: Options, chosen: Chosen, wish: Wish) 
     """Examine, report, and return the exit status. Raises UsageError on bad input."""
     from gradio_doctor.examine import examine
 
-    for output in wish.outputs:
-        if output.file is not None and not output.file.parent.is_dir():
-            raise errors.UsageError(f"--output {output.file}: there is no directory {output.file.parent}")
-    loaded = load(chosen.checks, plugins=chosen.plugins)
-    _known(chosen.select + chosen.ignore, loaded)
+    loaded = _prepared(chosen, wish)
     diagnosis = examine(target, options, loaded, note=notice(wish), select=chosen.select, ignore=chosen.ignore)
     for output in wish.outputs:
         _write(diagnosis, output, wish)
     return exit_status(diagnosis, wish)
+
+
+def follow_logs(target: Target, options: Options, chosen: Chosen, wish: Wish) -> int:
+    """Examine logs again whenever they have grown, and report when the answer changed. Ends with Ctrl-C."""
+    from gradio_doctor.examine import examine
+    from gradio_doctor.growth import grown
+
+    if "-" in options.logs:
+        raise errors.UsageError("--follow reads files that grow; standard input is read to its end anyway")
+    loaded = _prepared(chosen, wish)
+    told: object = None
+    for _ in grown(options.logs):
+        diagnosis = examine(target, options, loaded, select=chosen.select, ignore=chosen.ignore)
+        answer = (diagnosis.verdict, tuple(c.id for c in diagnosis.causes))
+        if answer != told:
+            told = answer
+            for output in wish.outputs:
+                _write(diagnosis, output, wish)
+    return errors.OK
+
+
+def _prepared(chosen: Chosen, wish: Wish) -> Loaded:
+    """Everything that can be wrong with the flags is said before anything is examined."""
+    for output in wish.outputs:
+        if output.file is not None and not output.file.parent.is_dir():
+            raise errors.UsageError(f"--output {output.file}: there is no directory {output.file.parent}")
+    loaded = load(chosen.checks, plugins=chosen.plugins, signatures=chosen.signatures)
+    _known(chosen.select + chosen.ignore, loaded)
+    return loaded
 
 
 def exit_status(diagnosis: Diagnosis, wish: Wish) -> int:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from gradio_doctor.evidence import Location, Source, Target
 from gradio_doctor.knowledge.model import SEVERITIES, Prose, Severity
+from gradio_doctor.timeline import Event
 
 Verdict = Literal["healthy", "diagnosed", "inconclusive"]
 Role = Literal["root", "contributing", "possible"]
@@ -25,13 +26,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One piece of evidence for or against a cause. `weight` is in nats (how much it raised the cause)."""
+    """One piece of evidence for or against a cause. `weight` is in nats (how much it raised the cause).
+
+    `context` are the log lines around it (itself among them), when they were asked for.
+    """
 
     finding: str
     seen: bool
     text: Prose
     source: Source | None
     weight: float
+    context: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,10 @@ class NextLook:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What an examination found. `facts` are plain statements about the target, label → value, for the reports."""
+    """What an examination found. `facts` are plain statements about the target, label → value, for the reports.
+
+    `timeline` are the log lines behind the causes in order of time, `chain` the first of each layer, deepest first.
+    """
 
     target: Target
     verdict: Verdict
@@ -114,6 +122,8 @@ class Diagnosis:
     next_look: NextLook | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     symptoms: tuple[Item, ...] = ()
+    timeline: tuple[Event, ...] = ()
+    chain: tuple[Event, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
 

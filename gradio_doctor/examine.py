@@ -14,6 +14,7 @@ from gradio_doctor.probes.base import Options
 from gradio_doctor.probes.snippet import read_snippet
 from gradio_doctor.probes.table import live_probes, log_probes
 from gradio_doctor.registry import Loaded
+from gradio_doctor.timeline import chain, skews, timeline
 from gradio_doctor.tree import walk
 
 
@@ -31,11 +32,23 @@ def examine(
         diagnosis = assemble(examination, walked, facts_of(examination), read_snippet, select, ignore)
         notes = loaded.broken + notes_of(examination)
         run = examination.known(Run)
+        log = examination.known(LogEvents)
+    if isinstance(log, LogEvents):
+        diagnosis = _with_timeline(diagnosis, log)
     facts = dict(diagnosis.facts)
     if isinstance(run, Run) and run.output:
         facts["run_log"] = _kept(run.output, wanted=diagnosis.verdict != "healthy")
     facts = {k: v for k, v in facts.items() if v}
     return replace(diagnosis, notes=notes, facts=facts, seconds=time.monotonic() - started)
+
+
+def _with_timeline(diagnosis: Diagnosis, log: LogEvents) -> Diagnosis:
+    items = [i for c in diagnosis.causes for i in c.evidence if i.seen] + list(diagnosis.symptoms)
+    places = {(i.source.name, i.source.line) for i in items if i.source}
+    told = {i.finding for i in items}
+    told |= {m.signature for m in log.matches if (m.source.name, m.source.line) in places}
+    events = timeline(log, told)
+    return replace(diagnosis, timeline=events, chain=chain(events))
 
 
 def _kept(output: str, *, wanted: bool) -> str:
@@ -77,4 +90,5 @@ def notes_of(examination: Examination) -> tuple[str, ...]:
         out += [f"not read off the source: {text}" for text in source.unread]
     if isinstance(log := examination.known(LogEvents), LogEvents):
         out += [f"{f.name} was not read to its end: {f.truncated}" for f in log.files if f.truncated]
+        out += skews(log)
     return tuple(out)

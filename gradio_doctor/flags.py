@@ -25,6 +25,22 @@ def _seconds() -> click.FloatRange:
     return click.FloatRange(0.1, 86_400)
 
 
+class _Time(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic from click 8.4 on
+    """An ISO 8601 time, kept as text: without a zone it means the clock that the log shows."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The text itself, if it is a time."""
+        from gradio_doctor.logs.times import moment
+
+        try:
+            moment(value) if value else None
+        except ValueError:
+            self.fail(f"{value!r} is no ISO 8601 time, such as 2026-11-22T10:00:00", param, ctx)
+        return value
+
+
 def _option(*names: str, **settings: Any) -> Callable[[Any], Any]:
     """A flag that GRADIO_DOCTOR_<LONG_NAME> sets as well, the same for every command."""
     return click.option(*names, envvar=environment_name(long_name(names)), **settings)
@@ -71,6 +87,16 @@ _LOOK = (
     CHECKS,
     NO_PLUGINS,
     _option("--check-timeout", type=_seconds(), default=5.0, show_default=True, help="Seconds for one check."),
+    _option(
+        "--signatures", type=click.Path(path_type=Path), metavar="FILE", multiple=True,
+        help="Further log signatures, in the YAML of checks/; repeatable.",
+    ),
+    _option("--since", type=_Time(), default="", help="Only log lines from this ISO 8601 time on."),
+    _option("--until", type=_Time(), default="", help="Only log lines up to this ISO 8601 time."),
+    _option(
+        "--context", type=click.IntRange(0, 50), default=0, show_default=True,
+        help="Show so many lines around each line of evidence.",
+    ),
 )
 _LIVE = (
     _option("--no-run", is_flag=True, help="Never start the app."),
@@ -99,7 +125,8 @@ def _all(*groups: tuple[Callable[[Any], Any], ...]) -> Callable[[Command], Comma
 
 
 _STRENGTH = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
-looking = _all(_LOOK, _REPORT)
+_FOLLOW = (_option("--follow", is_flag=True, help="Go on reading as the log grows; report when the answer changes."),)
+looking = _all(_FOLLOW, _LOOK, _REPORT)
 living = _all(_LIVE, _LOOK, _REPORT)
 
 
@@ -131,6 +158,7 @@ class Chosen:
     ignore: tuple[str, ...] = ()
     checks: tuple[Path, ...] = ()
     plugins: bool = True
+    signatures: tuple[Path, ...] = ()
 
 
 def wish(given: Mapping[str, Any]) -> Wish:
@@ -159,7 +187,7 @@ def _strongest(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def chosen(given: Mapping[str, Any]) -> Chosen:
     """Add up the flags that choose causes and checks."""
-    return Chosen(given["select"], given["ignore"], given["checks"], not given["no_plugins"])
+    return Chosen(given["select"], given["ignore"], given["checks"], not given["no_plugins"], given["signatures"])
 
 
 def _output(text: str) -> Output:

@@ -25,4 +25,6 @@ def _finding(log: LogEvents, match: LogMatch) -> Finding:
         traceback = log.tracebacks[match.tracebacks[0]]
         location = traceback.location
         witness = f"traceback:{match.tracebacks[0]}"
-    return Finding(match.signature, True, facts, match.source, location, witness)
+    first = match.samples[0] if match.samples else None
+    context = (*first.before, match.text, *first.after) if first and (first.before or first.after) else ()
+    return Finding(match.signature, True, facts, match.source, location, witness, context=context)

@@ -37,8 +37,10 @@ def builtin_directory() -> Path:
     return inside if inside.is_dir() else package.parent / "checks"
 
 
-def load(directories: Sequence[Path] = (), *, plugins: bool = True, calibrated: bool = True) -> Loaded:
-    """Load the built-in families, those of installed plugins and those of further directories.
+def load(
+    directories: Sequence[Path] = (), *, plugins: bool = True, calibrated: bool = True, signatures: Sequence[Path] = ()
+) -> Loaded:
+    """Load the built-in families, those of installed plugins, of further directories, and files of signatures.
 
     With `calibrated`, the numbers fitted to labelled cases replace those of the YAML.
 
@@ -53,10 +55,12 @@ def load(directories: Sequence[Path] = (), *, plugins: bool = True, calibrated: 
     data = _builtin_data(builtin)
     for directory in extra:
         data |= {str(p): yaml_file.read_yaml(p) for p in _files(directory, ".yaml")}
+    data |= {str(p): yaml_file.read_yaml(p) for p in signatures}
     knowledge = build(data)
     if calibrated:
         knowledge = calibration.apply(knowledge, calibration.read(builtin))
-    _lint([s for s in knowledge.signatures.values() if extra and _within(s.place, extra)])
+    added = [*extra, *signatures]
+    _lint([s for s in knowledge.signatures.values() if added and _within(s.place, added)])
     checks = list(_checks_of(_package("gradio_doctor.checks", builtin)))
     for number, directory in enumerate(extra):
         checks += _guarded(f"gradio_doctor_checks_{number}", directory, broken, strict=directory in directories)

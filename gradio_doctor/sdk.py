@@ -63,7 +63,7 @@ class Finding:
     and is not there; what was not looked for is never a Finding. `facts` fill the prose and the remedies.
     `witness` groups findings read off one and the same thing (one log line, one process), which count less together
     than independent ones; "" lets the source decide. `replaces` names findings (raw log signatures too) that this one
-    reads better: they are dropped.
+    reads better: they are dropped. `context` are the log lines around it, when they were asked for.
     """
 
     id: str
@@ -73,6 +73,7 @@ class Finding:
     location: Location | None = None
     witness: str = ""
     replaces: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
 
     @property
     def witness_key(self) -> str:

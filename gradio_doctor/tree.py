@@ -51,7 +51,7 @@ def walk(examination: Examination) -> Walk:
         answer = None if reason is not None else choose(question, merged(examination.findings))
         if answer is None:
             path.append(Step(question.ask, _blind(reason or ""), question.id))
-            unanswered += [question] if question.required else []
+            unanswered += [question] if question.required or first == tree.start_of_logs else []
             waiting = [*question.blind, *waiting]
             continue
         said = _said(answer, merged(examination.findings))

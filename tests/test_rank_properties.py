@@ -84,4 +84,7 @@ def test_support_never_lowers_its_cause_against_the_others(
     new = rank(after, merged([*seen, Finding("more", witness=witness)]))
     was = old.probability.get(chosen, 0.0)
     assert new.probability[chosen] >= was - 1e-9
-    assert new.unknown <= old.unknown + 1e-9
+    for other, before_it in [("", old.unknown), *old.probability.items()]:
+        after_it = new.probability[other] if other else new.unknown
+        if other != chosen and before_it > 1e-9:
+            assert new.probability[chosen] * before_it >= was * after_it - 1e-9

@@ -20,7 +20,8 @@ from gradio_doctor.evidence.source import (
 from gradio_doctor.evidence.target import Target, WantedAddress
 
 __all__ = [
-    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Environment", "EnvironmentRead", "ExceptionLink", "Frame",
+    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Environment", "EnvironmentRead", "ExceptionLink",
+    "Frame",
     "Handler", "HttpAnswer", "HttpAnswers", "Import", "Instances", "Interpreter", "KernelEvent", "KernelLog",
     "Layer", "Listener", "Listeners", "Location", "LogEvents", "LogFile", "LogMatch", "LogSample", "ModuleOrigin",
     "PathAccess", "Paths", "Process", "Processes", "Requirement", "Run", "Setting", "Source", "SourceKind",

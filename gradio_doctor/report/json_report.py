@@ -9,6 +9,7 @@ from gradio_doctor import __version__
 from gradio_doctor.diagnosis import CauseFound, CheckRun, Diagnosis, Item
 from gradio_doctor.evidence import Source, Target
 from gradio_doctor.report.unlock import pasteable
+from gradio_doctor.timeline import Event
 
 SCHEMA_VERSION = 1
 
@@ -26,6 +27,8 @@ def to_dict(diagnosis: Diagnosis, lang: str = "en") -> dict[str, Any]:
         "unknown_probability": round(diagnosis.unknown_probability, 4),
         "path": [{"question": s.question.pick(lang), "answer": s.answer.pick(lang)} for s in diagnosis.path],
         "symptoms": [_item(i, lang) for i in diagnosis.symptoms],
+        "timeline": [_event(e) for e in diagnosis.timeline],
+        "chain": [_event(e) for e in diagnosis.chain],
         "notes": list(diagnosis.notes),
         "seconds": round(diagnosis.seconds, 3),
     }
@@ -73,8 +76,16 @@ def _cause(cause: CauseFound, lang: str) -> dict[str, Any]:
 
 
 def _item(item: Item, lang: str) -> dict[str, Any]:
-    out = {"finding": item.finding, "seen": item.seen, "text": item.text.pick(lang), "weight": item.weight}
-    return out | {"source": _source(item.source)} if item.source else out
+    out: dict[str, Any] = {"finding": item.finding, "seen": item.seen, "text": item.text.pick(lang)}
+    out["weight"] = item.weight
+    if item.source:
+        out["source"] = _source(item.source)
+    return out | ({"context": list(item.context)} if item.context else {})
+
+
+def _event(event: Event) -> dict[str, Any]:
+    out = {"finding": event.finding, "layer": event.layer, "text": event.text, "source": _source(event.source)}
+    return out | {"count": event.count, "until": event.until, "per_second": round(event.rate, 4)}
 
 
 def _source(source: Source) -> dict[str, Any]:

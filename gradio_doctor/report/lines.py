@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gradio_doctor import __version__
 from gradio_doctor.diagnosis import CauseFound, Diagnosis, Item
+from gradio_doctor.report.line import Line, heading
+from gradio_doctor.report.time_line import time_line
 from gradio_doctor.report.unlock import pasteable
 from gradio_doctor.report.words import WORDS
 
 _MOST_EVIDENCE, _MOST_OTHERS = 6, 5  # without -v
 _SURE = 0.9  # from here on nobody has to look further
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the report. `hang` is the indent of what a terminal has to wrap."""
-
-    text: str = ""
-    style: str = ""
-    indent: int = 0
-    hang: int = 2
 
 
 def report_lines(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0) -> list[Line]:
@@ -33,14 +24,11 @@ def report_lines(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0) -> 
     if verbosity >= 0:
         out += _others(others, lang, verbosity, alone=root is None)
         out += _symptoms(diagnosis, lang)
+        out += time_line(diagnosis, lang, verbosity)
         out += _path(diagnosis, lang)
         out += _ruled_out(diagnosis, lang, verbosity)
         out += _blind(diagnosis, lang, verbosity)
     return out
-
-
-def _heading(key: str, lang: str) -> list[Line]:
-    return [Line(), Line(WORDS[key].pick(lang), "heading")]
 
 
 def _head(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
@@ -77,17 +65,18 @@ def _percent(probability: float) -> str:
 def _cause(cause: CauseFound, lang: str, verbosity: int) -> Iterator[Line]:
     seen = [i for i in cause.evidence if i.seen]
     if verbosity >= 0:
-        yield from _heading("evidence", lang)
+        yield from heading("evidence", lang)
         shown = seen if verbosity else seen[:_MOST_EVIDENCE]
         for item in shown:
             yield _evidence(item, lang, verbosity)
+            yield from (Line(f"| {text}", "code", 6, 0) for text in item.context)
         yield from _more(len(seen) - len(shown), lang)
         if verbosity:
             for item in (i for i in cause.evidence if not i.seen):
                 yield Line(f"{WORDS['not-seen'].pick(lang)} {item.text.pick(lang)} [{item.weight:+.1f}]", "dim", 2)
         yield from _code(cause, lang)
     if cause.fixes:
-        yield from _heading("fix", lang)
+        yield from heading("fix", lang)
         for fix in cause.fixes:
             yield Line(f"- {fix.text.pick(lang)}", "", 2)
             for command in fix.commands:
@@ -113,7 +102,7 @@ def _code(cause: CauseFound, lang: str) -> Iterator[Line]:
     place = cause.location
     if place is None:
         return
-    yield from _heading("code", lang)
+    yield from heading("code", lang)
     inside = f", {WORDS['in'].pick(lang)} {place.function}" if place.function not in ("", "<module>") else ""
     yield Line(f"{place.file}:{place.line}{inside}", "place", 2)
     for number, text in cause.code:
@@ -124,7 +113,7 @@ def _code(cause: CauseFound, lang: str) -> Iterator[Line]:
 def _others(causes: list[CauseFound], lang: str, verbosity: int, *, alone: bool) -> Iterator[Line]:
     if not causes:
         return
-    yield from _heading("possible" if not alone else "weak", lang)
+    yield from heading("possible" if not alone else "weak", lang)
     shown = causes if verbosity or alone else causes[:_MOST_OTHERS]
     for cause in shown:
         yield Line(f"- {_percent(cause.probability):>4}  {cause.id}: {cause.says.pick(lang)}", "", 2, 8)
@@ -140,14 +129,14 @@ def _more(count: int, lang: str) -> Iterator[Line]:
 
 def _symptoms(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
     if diagnosis.symptoms:
-        yield from _heading("symptoms", lang)
+        yield from heading("symptoms", lang)
         for item in diagnosis.symptoms:
             yield Line(f"- {item.text.pick(lang)}{_place(item, lang)}", "", 2)
 
 
 def _path(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
     if diagnosis.path:
-        yield from _heading("path", lang)
+        yield from heading("path", lang)
         for step in diagnosis.path:
             yield Line(f"{step.question.pick(lang)} {step.answer.pick(lang)}", "", 2)
 
@@ -158,7 +147,7 @@ def _ruled_out(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line
         reasons.setdefault(entry.because.pick(lang), []).append(entry.id)
     if not reasons or (diagnosis.verdict == "healthy" and not verbosity):
         return
-    yield from _heading("ruled-out", lang)
+    yield from heading("ruled-out", lang)
     for reason, ids in reasons.items():
         yield Line(f"- {', '.join(ids)}: {reason}", "dim", 2)
 
@@ -172,7 +161,7 @@ def _blind(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line]:
         if run.outcome == "failed" or (run.outcome == "skipped" and (run.unlock or verbosity)):
             groups.setdefault((run.reason, run.unlock), []).append(run.id)
     if groups or diagnosis.notes:
-        yield from _heading("blind", lang)
+        yield from heading("blind", lang)
     for (reason, unlock), ids in groups.items():
         best = look is not None and (reason, unlock) == (look.reason, look.unlock)
         mark = f" {WORDS['next'].pick(lang)}" if best and unsure else ""

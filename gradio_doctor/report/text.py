@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from gradio_doctor.diagnosis import Diagnosis
 from gradio_doctor.probes.redact import clean
-from gradio_doctor.report.lines import Line, report_lines
+from gradio_doctor.report.line import Line
+from gradio_doctor.report.lines import report_lines
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -18,6 +18,8 @@ WORDS = {
     "weak": Prose("Possible, but not sure enough to call", "可能，但把握不足"),
     "because": Prose("because:", "因为："),
     "symptoms": Prose("Seen, and not explained", "看到但无法解释的现象"),
+    "time-line": Prose("Time line", "时间线"),
+    "until": Prose("until", "直到"),
     "path": Prose("How it was found", "诊断路径"),
     "ruled-out": Prose("Ruled out", "已排除"),
     "blind": Prose("Could not be looked at", "无法查看的部分"),

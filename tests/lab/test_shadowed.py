@@ -45,11 +45,12 @@ def test_seen_in_a_log_only(lab: Lab, port: int) -> None:
     doctor("logs", "app.log", cwd=lab.directory).assert_first("app.module-shadowed")
 
 
+GREETS = "def greet():\n    return 1\n"
 OWN_TROUBLE = {
     "circular": ({"app.py": "import first\n", "first.py": "from second import y\nx = 1\n",
                   "second.py": "from first import x\ny = 1\n"}, "second.py", 1),
-    "misspelt": ({"app.py": "from helpers import great\n", "helpers.py": "def greet():\n    return 1\n"}, "app.py", 1),
-    "attribute": ({"app.py": "import utils\n\nutils.great()\n", "utils.py": "def greet():\n    return 1\n"}, "app.py", 3),
+    "misspelt": ({"app.py": "from helpers import great\n", "helpers.py": GREETS}, "app.py", 1),
+    "attribute": ({"app.py": "import utils\n\nutils.great()\n", "utils.py": GREETS}, "app.py", 3),
 }
 
 

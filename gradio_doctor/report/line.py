@@ -1,0 +1,22 @@
+"""One styled line of the text report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradio_doctor.report.words import WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the report. `hang` is the indent of what a terminal has to wrap."""
+
+    text: str = ""
+    style: str = ""
+    indent: int = 0
+    hang: int = 2
+
+
+def heading(key: str, lang: str) -> list[Line]:
+    """A blank line and the heading of a part."""
+    return [Line(), Line(WORDS[key].pick(lang), "heading")]
