@@ -74,7 +74,7 @@ def _ending(run: Run) -> str:
 @check("vitals-answers", cost=0.3, finds=("vitals.answers", "vitals.hangs", "vitals.refuses", "vitals.page-fails"))
 def vitals_answers(http: HttpAnswers) -> Iterator[Finding]:
     """Does the app answer when it is asked directly?"""
-    asked = [a for a in http.answers if a.probe in ("loop", "pool", "page")]
+    asked = [a for probe in ("loop", "pool", "page") if (a := http.get(probe))]  # the last try of each
     if not asked:
         return
     worst = max(asked, key=_rank)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+
+if __name__ == "__main__" and sys.path and Path(sys.path[0] or ".").resolve() == Path.cwd():
+    del sys.path[0]  # `-m` puts the working directory first: the app's random.py would become ours
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ _PAGE_SECONDS = 3.0
 _CHEAP_PAGE = 0.3  # seconds; GET /config costs about as much as the page
 _API_PREFIXES = ("/gradio_api", "")  # Gradio 5 and later; before
 _ASKS_FOR_IDS = 4
+_BREATH = 0.2  # seconds; an app that has just been resumed first drops what had waited
 _NOT_ACCEPTED = ("Invalid key.", "Monitoring is not enabled.")
 _PAGE_MARKS = (b"__gradio_mode__", b"gradio_config")
 _PAGE_VERSION = re.compile(rb'gradio_config ?= ?\{"version": ?"([0-9A-Za-z.+-]{1,40})"')
@@ -85,9 +86,10 @@ class _Talk:
         return next(a for a in self.answers if a.probe == probe)
 
     def twice(self, request: Request) -> list[Reply]:
-        """Ask, and once more when no answer came in time: a pause is not a hang. The last reply comes first."""
+        """Ask, and once more when no answer came: a pause is not a hang. The last reply comes first."""
         replies = [self.ask(request)]
-        if replies[0].answer.outcome == "timeout":
+        if replies[0].answer.outcome in ("timeout", "reset"):
+            time.sleep(_BREATH if replies[0].answer.outcome == "reset" else 0)
             replies.insert(0, self.ask(request))
         return replies
 
