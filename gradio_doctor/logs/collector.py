@@ -72,6 +72,8 @@ class Collector:
         found = rule.search(pattern, line.text, line.record)
         if found is None or (rule.signature.layers and not line.may_be_of(rule.signature.layers)):
             return
+        if line.is_quoted_code(block.data):
+            return
         if self._window and not self._window.admits(self._time(line, block)):
             return
         if tally is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from gradio_doctor.evidence.logs import Layer
@@ -11,6 +12,8 @@ from gradio_doctor.logs.text import decode, without_ansi
 
 LONG = 1 << 13  # bytes: longer lines are looked at in windows
 _AROUND = 2100  # bytes on both sides of a token's end: the widest match (lint.WIDEST) fits
+_INDENT = "    "  # what the traceback module puts before a source line
+_FRAME = re.compile(r'File "[^"]{1,1000}", line \d{1,9}, in ')
 
 
 class Line:
@@ -79,6 +82,13 @@ class Line:
         record = self.record()
         texts = (self.text, record.lines[0][0]) if record.embedded else (self.text,)
         return any(may_be_of(text, record.ident, layers) for text in texts)
+
+    def is_quoted_code(self, data: bytes | bytearray) -> bool:
+        """True for the source line that a traceback prints below a frame: it tells what was to be done, not what was.
+
+        `raise ValueError("Model file not found: {path}")` is no message yet.
+        """
+        return _INDENT in self.text[:120] and any(_FRAME.search(text) for text in self.above(data, 1))
 
     def above(self, data: bytes | bytearray, count: int) -> list[str]:
         """Up to `count` lines above it, as far as the block's history goes."""
