@@ -1,7 +1,10 @@
 """Fit the numbers of the ranking to labelled logs, and say how well it does on logs it was not fitted to.
 
-    python -m bench.calibrate fixtures/cases ../shared/cases            # figures only
-    python -m bench.calibrate fixtures/cases ../shared/cases --write    # and write checks/calibration.json
+    python -m bench.calibrate fixtures/cases ../shared/cases                # figures only
+    python -m bench.calibrate fixtures/cases ../shared/cases --write all    # and write checks/calibration.json
+
+`--write temperature` writes the temperature alone: on the 297 cases of November 2026 the fitted priors, leaks and links
+were no better by leave-one-out than the words of the YAML with the right temperature.
 
 Every number keeps the YAML's value behind it as so many cases seen before: 8 for a link word, 200 for a leak.
 Leave-one-out: each case is ranked with numbers fitted to all the others. (The signatures themselves are written by
@@ -12,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.cases import Case, Figures, Score, figures, read_cases, score
@@ -21,7 +24,7 @@ from gradio_doctor.knowledge.model import Knowledge
 from gradio_doctor.registry import builtin_directory, load
 
 LINK_CASES, LEAK_CASES, PRIOR_CASES = 8.0, 200.0, 400.0
-TEMPERATURES = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
+TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.25, 1.5)
 
 
 def fit(knowledge: Knowledge, cases: Sequence[Case], temperature: float = 1.0) -> Calibration:
@@ -69,35 +72,47 @@ def leave_one_out(knowledge: Knowledge, cases: Sequence[Case], temperature: floa
     return out
 
 
-def best_temperature(knowledge: Knowledge, cases: Sequence[Case]) -> tuple[float, Figures]:
-    """The temperature with the lowest Brier score by leave-one-out."""
-    tried = {t: figures(leave_one_out(knowledge, cases, t)) for t in TEMPERATURES}
-    best = min(tried, key=lambda t: tried[t].brier)
-    return best, tried[best]
+def best_temperature(tried: Mapping[float, Figures]) -> float:
+    """The temperature with the lowest Brier score among those that raise no more false alarms than any other."""
+    fewest = min(f.false_alarms for f in tried.values())
+    return min((t for t in tried if tried[t].false_alarms == fewest), key=lambda t: tried[t].brier)
 
 
 def main() -> None:
     """Print the figures, and write the fitted numbers when asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directories", nargs="+", type=Path)
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write", choices=("temperature", "all"))
     parser.add_argument("--misses", action="store_true", help="list the cases that are wrong by leave-one-out")
     arguments = parser.parse_args()
     loaded = load(plugins=False, calibrated=False)
     cases = read_cases(arguments.directories, loaded)
-    plain = [score(c, loaded.knowledge) for c in cases]
-    print(f"{len(cases)} cases\nas written     {figures(plain)}")
-    temperature, out = best_temperature(loaded.knowledge, cases)
-    print(f"leave-one-out  {out}  at temperature {temperature}")
-    fitted = fit(loaded.knowledge, cases, temperature)
-    print(f"fitted to all  {figures([score(c, apply(loaded.knowledge, fitted)) for c in cases])}")
+    print(f"{len(cases)} cases\nas written, temperature 1    {figures([score(c, loaded.knowledge) for c in cases])}")
+    plain = {t: _plain(loaded.knowledge, cases, t) for t in TEMPERATURES}
+    temperature = best_temperature({t: figures(scores) for t, scores in plain.items()})
+    print(f"as written, temperature {temperature:<4} {figures(plain[temperature])}")
+    left_out = {t: leave_one_out(loaded.knowledge, cases, t) for t in (temperature, 1.0)}
+    for t, scores in left_out.items():
+        print(f"leave-one-out, temperature {t} {figures(scores)}")
     if arguments.misses:
-        for s in leave_one_out(loaded.knowledge, cases, temperature):
-            if not s.right_within(1):
-                got = ", ".join(f"{n} {p:.2f}" for n, p in s.shown[:3]) or "nothing"
-                print(f"  {s.case.id:44} wanted {s.case.label:26} got {got}")
-    if arguments.write:
-        _write(fitted, builtin_directory() / FILE)
+        _print_misses(left_out[temperature])
+    if arguments.write == "all":
+        _write(fit(loaded.knowledge, cases, temperature), builtin_directory() / FILE)
+    elif arguments.write:
+        _write(Calibration(temperature=temperature), builtin_directory() / FILE)
+
+
+def _plain(knowledge: Knowledge, cases: Sequence[Case], temperature: float) -> list[Score]:
+    """Every case ranked with the numbers of the YAML."""
+    cooled = apply(knowledge, Calibration(temperature=temperature))
+    return [score(c, cooled) for c in cases]
+
+
+def _print_misses(scores: Sequence[Score]) -> None:
+    for s in scores:
+        if not s.right_within(1):
+            got = ", ".join(f"{n} {p:.2f}" for n, p in s.shown[:3]) or "nothing"
+            print(f"  {s.case.id:44} wanted {s.case.label:26} got {got}")
 
 
 def _write(fitted: Calibration, path: Path) -> None:

@@ -122,6 +122,22 @@ def _loads_app(link: ExceptionLink) -> bool:
     return any(path.endswith(file) and name == function for file, function in _APP_LOADERS.items())
 
 
+@check("server-queue-stream", finds=("server.queue-stream-not-found",), cost=0.001)
+def server_queue_stream(log: LogEvents) -> Iterator[Finding]:
+    """The queue's stream was asked of a process that does not know the session (gradio/routes.py sse_stream, 404)."""
+    for number, traceback in enumerate(log.tracebacks):
+        for link in traceback.links:
+            inner = link.frames[-1] if link.frames else None
+            if inner is None or link.short_type != "HTTPException" or not link.message.startswith("404"):
+                continue
+            if inner.function == "sse_stream" and inner.file.replace("\\", "/").endswith("gradio/routes.py"):
+                yield Finding(
+                    "server.queue-stream-not-found", source=link.source, witness=f"traceback:{number}",
+                    replaces=("app.ended-by-exception", "app.handler-raised"),
+                )
+                return
+
+
 @check("server-workers", finds=("server.several-workers", "server.one-worker-restarted"), cost=0.001)
 def server_workers(log: LogEvents) -> Iterator[Finding]:
     """How many processes served at once, as far as their start lines tell."""
