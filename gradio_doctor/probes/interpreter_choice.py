@@ -1,17 +1,24 @@
-"""Which Python is the app's. Not the one we run under: installed with pipx or uvx, ours says nothing about the app."""
+"""Which Python is the app's.
+
+Not simply the one we run under: installed with pipx or uvx, ours says nothing about the app. But when nothing else
+tells, and `python` on PATH has no Gradio while ours has, we were installed beside the app.
+"""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import shutil
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradio_doctor.evidence import Absent, Process
 from gradio_doctor.probes.base import Context
+from gradio_doctor.probes.bounded_process import run_bounded
 from gradio_doctor.probes.instances import subject
 from gradio_doctor.probes.looks import read_environment
 from gradio_doctor.probes.scripts import is_python
@@ -22,6 +29,7 @@ _INHERITED = (
 )
 _OURS_ONLY = ("PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONVERBOSE", "PYTHONPROFILEIMPORTTIME", "__PYVENV_LAUNCHER__")
 _DELETED = " (deleted)"
+_NO_GRADIO = 3  # exit status of the question
 _MOST_PARENTS = 6
 _SITE = re.compile(r"(/[^\n]{1,1000}?)/lib(?:64)?/python3\.\d{1,2}/site-packages/")
 
@@ -52,9 +60,34 @@ def choose_interpreter(context: Context, script: str | None) -> Choice | Absent:
         return Choice(str(found), f"{found.parent.parent.name} beside the app", ours)
     if (active := os.environ.get("VIRTUAL_ENV")) and (python := _python_in(Path(active))):
         return Choice(str(python), "VIRTUAL_ENV", ours)
-    if on_path := shutil.which("python") or shutil.which("python3"):
-        return Choice(on_path, "python on PATH", ours)
+    return _on_path_or_ours(ours)
+
+
+def _on_path_or_ours(environment: Mapping[str, str]) -> Choice | Absent:
+    on_path = shutil.which("python") or shutil.which("python3")
+    if on_path and (not _we_have_gradio() or _has_gradio(on_path, environment)):
+        return Choice(on_path, "python on PATH", environment)
+    if _we_have_gradio():
+        return Choice(sys.executable, "our own, which has Gradio", environment)
     return Absent("no Python was found for the app", "gradio-doctor diagnose app.py --python PATH")
+
+
+def _we_have_gradio() -> bool:
+    """True when Gradio is installed beside us (a distribution: not some gradio.py that lies about)."""
+    try:
+        return bool(importlib.metadata.version("gradio"))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def _has_gradio(python: str, environment: Mapping[str, str]) -> bool:
+    """True when a Python finds a module gradio; when it cannot be asked, too: then its fault is to be found."""
+    ask = "import importlib.util as u, sys; sys.exit(0 if u.find_spec('gradio') else 3)"
+    try:
+        done = run_bounded([python, "-c", ask], seconds=3, limit=1 << 16, directory=os.sep, environment=environment)
+    except (OSError, TimeoutError, ValueError):
+        return True
+    return done.code != _NO_GRADIO
 
 
 def _told(text: str, ours: Mapping[str, str]) -> Choice | Absent:

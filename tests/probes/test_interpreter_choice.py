@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from gradio_doctor.evidence import Absent, AppSource, Import, Instances, Interpreter, Process, Target
+from gradio_doctor.probes import interpreter_choice
 from gradio_doctor.probes.base import Options
 from gradio_doctor.probes.interpreter import probe_interpreter
 from gradio_doctor.probes.interpreter_choice import choose_interpreter, python_of_process
@@ -20,6 +22,15 @@ from tests.probes.venv_lab import origin, python, venv
 
 __all__ = ["venv"]
 WAITS = "import time; print(flush=True); time.sleep(60)"
+
+
+OURS_HAS_IT = interpreter_choice._we_have_gradio
+
+
+@pytest.fixture(autouse=True)
+def _installed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under pipx: no Gradio beside us. The environment of these tests has one."""
+    monkeypatch.setattr(interpreter_choice, "_we_have_gradio", lambda: False)
 
 
 def chosen(script: Path | None, *evidence: object, told: str | None = None) -> tuple[str, str]:
@@ -132,6 +143,19 @@ def test_the_shells_environment_then_its_path(venv: Path, tmp_path: Path, monkey
     assert chosen(script) == (python(venv), "python on PATH")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "no Python" in chosen(script)[1]
+
+
+def test_ours_when_python_on_path_has_no_gradio_and_ours_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The doctor was started by its path out of the environment that it shares with the app."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    script = tmp_path / "apps" / "app.py"
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bare" / "bin"))
+    assert chosen(script) == (str(tmp_path / "bare" / "bin" / "python"), "python on PATH")
+    monkeypatch.setattr(interpreter_choice, "_we_have_gradio", OURS_HAS_IT)
+    assert chosen(script) == (sys.executable, "our own, which has Gradio")
 
 
 def test_without_script_and_process_nothing_is_guessed() -> None:
