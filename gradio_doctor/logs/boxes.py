@@ -37,7 +37,8 @@ class RichBox:
             if link.frames and not link.frames[-1].text:
                 link.show_source(source["text"].strip(" │|"))
             return
-        frame = f.rich_frame_of(self._partial + inner) or f.rich_frame_of(inner)
+        joined = (self._partial + inner, f"{self._partial} {inner}", inner)  # broken in a word, at a blank, not at all
+        frame = next((found for text in joined if (found := f.rich_frame_of(text))), None)
         if frame and (frame.file.endswith(".py") or any(mark in frame.file for mark in "/\\<")):
             link.add(frame)
             inner = ""

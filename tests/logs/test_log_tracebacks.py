@@ -176,6 +176,16 @@ def test_rich(read: Read, python_says: Says) -> None:
     ]
 
 
+@pytest.mark.parametrize("broken", ["{0}.py:12 in\n<module>", "{0}\n.py:12 in <module>"])
+def test_rich_breaks_long_paths(read: Read, broken: str) -> None:
+    parts = broken.format("/srv/" + "long/" * 12 + "app").split("\n")
+    box = "".join(f"│ {part:76} │\n" for part in [*parts, "", "❱ 12 main()"])
+    says = f"╭{'─' * 25} Traceback (most recent call last) {'─' * 18}╮\n{box}╰{'─' * 78}╯\nValueError: bad\n"
+    [traceback] = read(says).tracebacks
+    [frame] = traceback.last.frames
+    assert (frame.line, frame.function, frame.text) == (12, "<module>", "main()")
+
+
 def test_message_of_several_lines(read: Read, python_says: Says) -> None:
     [traceback] = read(python_says(MULTI) + "INFO:     Shutting down\n").tracebacks
     assert traceback.last.message == "first line\nsecond line\n  third line"
