@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from gradio_doctor.probes.redact import redact_text
+
 ANSI = re.compile(rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)|[@-Z\\^_=>78])")
 _ANSI_TEXT = re.compile(ANSI.pattern.decode("latin-1"))
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
@@ -33,10 +35,10 @@ def without_ansi(text: str) -> str:
 
 
 def clean(text: str, width: int = SHOWN, around: int = 0) -> str:
-    """Text that is safe to print: no control or direction characters, at most `width` characters around a place."""
+    """Text that is safe to show: no control or direction characters, no secrets, at most `width` characters."""
     begin = max(0, min(around - width // 3, len(text) - width))
     cut = text[begin:begin + width]
-    cut = _CONTROLS.sub("", without_ansi(cut).replace("\t", "    "))
+    cut = redact_text(_CONTROLS.sub("", without_ansi(cut).replace("\t", "    ")))
     return ("…" if begin else "") + cut + ("…" if begin + width < len(text) else "")
 
 

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from gradio_doctor.evidence import Location
-from gradio_doctor.probes.redact import clean
+from gradio_doctor.probes.redact import clean, redact_text
 
 _AROUND = 2
 _MAX_BYTES = 2_000_000
@@ -34,4 +34,4 @@ def read_snippet(location: Location) -> tuple[tuple[int, str], ...]:
         return ()
     first = max(location.line - _AROUND, 1)
     last = min(location.line + _AROUND, len(lines))
-    return tuple((n, clean(lines[n - 1], 200)) for n in range(first, last + 1))
+    return tuple((n, redact_text(clean(lines[n - 1], 200))) for n in range(first, last + 1))
