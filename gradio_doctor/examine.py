@@ -84,8 +84,11 @@ def facts_of(examination: Examination) -> dict[str, str]:
 
 
 def notes_of(examination: Examination) -> tuple[str, ...]:
-    """What could not be read off the app's source, and logs that were not read to the end."""
+    """What could not be read off the app's source, logs that were not read to the end, and a port that moved."""
     out: list[str] = []
+    run, wanted = examination.known(Run), examination.known(WantedAddress)
+    if isinstance(run, Run) and isinstance(wanted, WantedAddress) and run.port in wanted.ports[1:]:
+        out.append(f"the app came up on port {run.port}, because {wanted.first} was taken when it started")
     if isinstance(source := examination.known(AppSource), AppSource):
         out += [f"not read off the source: {text}" for text in source.unread]
     if isinstance(log := examination.known(LogEvents), LogEvents):

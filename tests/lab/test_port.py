@@ -106,6 +106,15 @@ def test_range_exhausted(lab: Lab) -> None:
             holder.close()
 
 
+def test_a_port_taken_by_another_program_is_told_when_the_app_moves_on(lab: Lab) -> None:
+    ports = free_ports(3)
+    app = write_app(lab.directory, ANY_PORT)
+    with socket.create_server(("127.0.0.1", ports[0])):
+        report = doctor("diagnose", app, cwd=lab.directory, env={"GRADIO_SERVER_PORT": str(ports[0])})
+    report.assert_healthy()
+    assert f"the app came up on port {ports[1]}, because {ports[0]} was taken when it started" in report.data["notes"]
+
+
 def test_port_not_permitted(lab: Lab) -> None:
     app = write_app(lab.directory, HEALTHY, port=81)
     preexec = without_capabilities(CAP_NET_BIND_SERVICE)
