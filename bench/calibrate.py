@@ -24,6 +24,9 @@ from gradio_doctor.knowledge.model import Knowledge
 from gradio_doctor.registry import builtin_directory, load
 
 LINK_CASES, LEAK_CASES, PRIOR_CASES = 8.0, 200.0, 400.0
+# With a temperature below 1 every finding counts for more; the unknown's prior (0.3 at 1) is raised with it, so that
+# weak findings on healthy logs stay below it.
+UNKNOWN_PRIOR = 0.6
 TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.25, 1.5)
 
 
@@ -46,7 +49,7 @@ def fit(knowledge: Knowledge, cases: Sequence[Case], temperature: float = 1.0) -
         c.id: (PRIOR_CASES * c.prior + total * len(by_label.get(c.id, []))) / (PRIOR_CASES + len(cases))
         for c in knowledge.causes.values()
     }
-    return Calibration(priors, leaks, links, None, temperature)
+    return Calibration(priors, leaks, links, UNKNOWN_PRIOR, temperature)
 
 
 def _leaks(knowledge: Knowledge, cases: Sequence[Case], seen: dict[str, set[str]]) -> dict[str, float]:
@@ -99,12 +102,12 @@ def main() -> None:
     if arguments.write == "all":
         _write(fit(loaded.knowledge, cases, temperature), builtin_directory() / FILE)
     elif arguments.write:
-        _write(Calibration(temperature=temperature), builtin_directory() / FILE)
+        _write(Calibration(unknown_prior=UNKNOWN_PRIOR, temperature=temperature), builtin_directory() / FILE)
 
 
 def _plain(knowledge: Knowledge, cases: Sequence[Case], temperature: float) -> list[Score]:
     """Every case ranked with the numbers of the YAML."""
-    cooled = apply(knowledge, Calibration(temperature=temperature))
+    cooled = apply(knowledge, Calibration(unknown_prior=UNKNOWN_PRIOR, temperature=temperature))
     return [score(c, cooled) for c in cases]
 
 
@@ -120,7 +123,8 @@ def _write(fitted: Calibration, path: Path) -> None:
         return {name: float(f"{value:.4g}") for name, value in sorted(numbers.items())}
 
     data = {
-        "temperature": fitted.temperature, "priors": table(dict(fitted.priors)), "leaks": table(dict(fitted.leaks)),
+        "temperature": fitted.temperature, "unknown_prior": fitted.unknown_prior,
+        "priors": table(dict(fitted.priors)), "leaks": table(dict(fitted.leaks)),
         "links": {cause: table(dict(links)) for cause, links in sorted(fitted.links.items())},
     }
     path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")

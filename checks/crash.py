@@ -57,10 +57,13 @@ def crash_signal(run: Run, kernel: KernelLog | Absent) -> Iterator[Finding]:
     """Which signal ended our run of the app, and what the kernel wrote of it (segfault lines name the library)."""
     if run.outcome == "serving":
         return
-    if (ended := ending(run)) is not None:
+    ended = ending(run)
+    if ended is not None:
         facts = {"pid": str(run.pid), "signal": ended[1], "seconds": f"{run.seconds:.1f}"}
         yield Finding(ended[0], facts=facts, source=Source("process", f"pid {run.pid}"), witness="run-exit")
-    for event in () if isinstance(kernel, Absent) else kernel.events:
+    if ended is None or isinstance(kernel, Absent):  # an earlier process with this pid may stand in the kernel log
+        return
+    for event in kernel.events:
         if event.pid != run.pid or event.kind == "oom-kill":
             continue
         illegal = "invalid opcode" in event.text

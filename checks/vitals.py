@@ -123,7 +123,7 @@ def _counted(number: int, noun: str) -> str:
 def vitals_kernel(kernel: KernelLog, run: Run | Absent, instances: Instances | Absent) -> Iterator[Finding]:
     """Does the kernel log tell of a process of this app?"""
     pids = {p.pid for p in instances.all} if isinstance(instances, Instances) else set()
-    pids |= {run.pid} if isinstance(run, Run) else set()
+    pids |= {run.pid} if isinstance(run, Run) and run.signal is not None else set()
     told = [e for e in kernel.events if e.pid in pids]
     facts = {"text": told[-1].text if told else ""}
     yield Finding("vitals.kernel-speaks", bool(told), facts, Source("kernel", "kernel log"))

@@ -161,6 +161,7 @@ def test_a_part_whose_process_dies_is_scanned_here(
     tmp_path: Path, signatures: tuple[Signature, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path, "log", "Killed\n" * 100)
+    monkeypatch.setattr(shards, "_start_method", lambda: "fork")  # so that the stand-in reaches the process
     monkeypatch.setattr(shards, "_work", lambda *arguments: arguments[0].close())
     scan = scan_parts(path, path, [(0, 350), (350, 700)], RuleSet(signatures), Limits())
     assert scan.lines == 100 and sum(t.count for t in scan.tallies.values()) == 100
