@@ -16,7 +16,7 @@ REQUEST_TIMEOUT = 1.0  # seconds for the whole request
 BETWEEN_REQUESTS = 0.5
 _MOST_BYTES = 4096
 # how long an app that answers must go on living, in seconds after its first answer
-_SETTLE_LAUNCHED = 0.3
+_SETTLE_LAUNCHED = 1.5  # seconds; a main thread that ends right after launch() takes its time to end the process
 _SETTLE_SILENT = 3.0  # launch(quiet=True), or no launch() at all; a Node front may still be on its way
 _SETTLE_CHECKING = 4.0  # the URL is printed, launch() still checks itself
 _SETTLE_FAULTY_PAGE = 20.0  # it checks "HEAD /" five times, and ends when that is an error
