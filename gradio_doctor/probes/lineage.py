@@ -4,12 +4,18 @@ The rule: a process is an orphan when its parent is a reaper (pid 1, pid 1 of a 
 was not started by it. It was started by it when it belongs to a systemd service, shares the reaper's session (what an
 init starts in a container does; what a terminal or a script started does not), is the very command that the reaper was
 given, or when the reaper is a process manager. A process whose parent is anybody else is never an orphan.
+
+A session in which we ourselves run below somebody else than the reaper (a CI job without a terminal) is one in which
+processes come and go, and sharing it says nothing: then the reaper's command, or the script it runs, has to name the
+process's file.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +37,14 @@ _MOST_ANCESTORS = 64
 class Traits:
     """What the kernel tells about a process beyond the process table. All unknown off Linux.
 
-    `unit` is the systemd service it belongs to; `first` is True for pid 1 of a PID namespace.
+    `unit` is the systemd service it belongs to; `first` is True for pid 1 of a PID namespace; `crowded` is True when
+    our own process is in its session without being its child.
     """
 
     ignores_hangup: bool = False
     unit: str = ""
     first: bool = False
+    crowded: bool = False
 
 
 def read_traits(pid: int, processes: Path = Path("/proc")) -> Traits:
@@ -49,7 +57,15 @@ def read_traits(pid: int, processes: Path = Path("/proc")) -> Traits:
         ignores_hangup=bool(ignored and int(ignored[1], 16) & bit),
         unit=service_unit(_read(processes / str(pid) / "cgroup")),
         first=bool(namespace and namespace[1] == "1"),
+        crowded=_crowded(pid),
     )
+
+
+def _crowded(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == os.getsid(0) and pid not in (os.getpid(), os.getppid())
+    except OSError:
+        return False
 
 
 def service_unit(cgroup: str) -> str:
@@ -87,7 +103,20 @@ def is_orphan(process: Process, table: Mapping[int, Process], traits: Mapping[in
     parent = table.get(process.ppid)
     if parent is None or not _is_reaper(parent, traits):
         return False
-    return process.session != parent.session and not _born_of_reaper(process, table, traits)
+    return not (parent.name in _INITS and process.session == parent.session) and not _born_of_reaper(
+        process, table, traits
+    )
+
+
+def _names(reaper: Process, process: Process) -> bool:
+    """True when the reaper's command, or a script that it runs, names the file of a process."""
+    name = Path(process.script).name
+    if not name:
+        return False
+    root = Path(f"/proc/{reaper.pid}/root")  # of its container; where that is closed to us, the file as we see it
+    files = [Path(reaper.cwd, word) for word in reaper.command[:16]]
+    texts = (_read(root / f.as_posix().lstrip("/")) or _read(f) for f in files)
+    return name in reaper.command_line or any(name in text for text in texts)
 
 
 def _is_reaper(process: Process, traits: Mapping[int, Traits]) -> bool:
@@ -103,7 +132,8 @@ def _born_of_reaper(process: Process, table: Mapping[int, Process], traits: Mapp
         return ""
     if parent.name not in _INITS:
         given = parent.command[-len(process.command) :] if process.command else ()
-        if process.session == parent.session or (given == process.command and given != parent.command):
+        crowded = traits.get(parent.pid, Traits()).crowded and not _names(parent, process)
+        if (process.session == parent.session and not crowded) or (given == process.command != parent.command):
             return CONTAINER
     shown = parent.command_line.lower()
     return next((m for m in _MANAGERS if m in shown), "")
@@ -122,8 +152,10 @@ def _multiplexer(process: Process, table: Mapping[int, Process]) -> str:
 
 
 def _read(path: Path) -> str:
+    """The first 16 KiB of a regular file; "" for anything else (a pipe would hold us) and when it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file.read(16_384).decode("utf-8", "replace")
-    except OSError:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            return file.read(16_384).decode("utf-8", "replace") if regular else ""
+    except (OSError, ValueError):
         return ""

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,28 @@ def test_left_behind_inside_a_container() -> None:
     assert judge(process(70, 1, 60), first, traits={1: Traits(first=True)}) == (True, "")
     on_host = process(1000, 90, 1000, "tini", "tini -- sleep infinity")
     assert judge(process(1070, 1000, 1060), on_host, SYSTEMD, traits={1000: Traits(first=True)}) == (True, "")
+
+
+def test_session_of_the_reaper_says_nothing_when_we_work_in_it(tmp_path: Path) -> None:
+    """A CI job without a terminal: everything that it starts, and we, are in the session of pid 1."""
+    crowded = {1: Traits(first=True, crowded=True)}
+    app = replace(process(70, 1, 1), script="/srv/app.py")
+    assert judge(app, process(1, 0, 1, "agent", "agent --serve"), traits=crowded) == (True, "")
+    assert judge(app, process(1, 0, 1, "agent", "agent --serve"), traits={1: Traits(first=True)}) == (False, CONTAINER)
+    assert judge(app, process(1, 0, 1, "sh", "sh -c python app.py & wait"), traits=crowded) == (False, CONTAINER)
+    (tmp_path / "start.sh").write_text("python app.py & make check; wait")
+    assert judge(app, process(1, 0, 1, "sh", f"sh {tmp_path}/start.sh"), traits=crowded) == (False, CONTAINER)
+
+
+def test_crowded() -> None:
+    code = "import os; from gradio_doctor.probes.lineage import read_traits as r; "
+    code += "print(r(os.getpid()).crowded, r(os.getppid()).crowded, r(os.getsid(0)).crowded)"
+    below = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}])"
+    done = subprocess.run([sys.executable, "-c", below], capture_output=True, text=True, start_new_session=True)
+    assert done.stdout.split() == ["False", "False", "False"]  # a child of the session's leader
+    command = [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {below!r}])"]
+    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True)
+    assert done.stdout.split() == ["False", "False", "True"]
 
 
 def test_entered_container_has_no_parent_to_lose() -> None:

@@ -19,12 +19,17 @@ Eventually = Callable[[Callable[[], bool], float], None]
 
 def test_signals_reach_nobody_else() -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
-        stat = read_stat(other.pid)
-        assert stat is not None and stat in descendants(os.getpid())
-        assert not send_signal(stat._replace(started=stat.started - 1), signal.SIGKILL)  # an earlier owner of the pid
-        assert other.poll() is None
-        assert send_signal(stat, signal.SIGKILL)
-        assert other.wait(5) == -signal.SIGKILL
+        try:
+            stat = read_stat(other.pid)
+            assert stat is not None
+            assert (stat.pid, stat.started) in [(p.pid, p.started) for p in descendants(os.getpid())]
+            earlier = stat._replace(started=stat.started - 1)  # another process that had the pid before
+            assert not send_signal(earlier, signal.SIGKILL)
+            assert other.poll() is None
+            assert send_signal(stat, signal.SIGKILL)
+            assert other.wait(5) == -signal.SIGKILL
+        finally:
+            other.kill()
     assert not send_signal(stat, signal.SIGKILL)
 
 
