@@ -67,6 +67,14 @@ class Collector:
         elif not self._scan.version and (found := VERSION_PATTERN.search(line.text)):
             self._scan.version = next((g for g in found.groups() if g), "")
 
+    def tally(self, rule: int) -> Tally | None:
+        """What a rule has matched so far."""
+        return self._scan.tallies.get(rule)
+
+    def counts_blindly(self, number: int) -> bool:
+        """True when a match on a line of that number only counts: no time limits it, it lies in no traceback."""
+        return self._window is None and number > self.parser.last_line
+
     def _signature(self, number: int, pattern: int, tally: Tally | None, line: Line, block: Block) -> None:
         rule = self._rules[number]
         found = rule.search(pattern, line.text, line.record)
@@ -79,7 +87,7 @@ class Collector:
         if tally is None:
             tally = self._scan.tallies[number] = Tally()
         tally.count += 1
-        tally.last_line, tally.last_text = line.number, line.text
+        tally.last_line, tally.last_raw = line.number, line.raw
         if len(tally.samples) < SAMPLES:
             tally.samples.append(self._sample(line, found, block))
         self._place(tally, line.number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 
 from gradio_doctor.evidence.logs import Layer
 from gradio_doctor.logs.layers import layer_of, may_be_of
@@ -19,7 +18,7 @@ _FRAME = re.compile(r'File "[^"]{1,1000}", line \d{1,9}, in ')
 class Line:
     """A line. `start` and `end` are its place in the block, `until` how far the next hit may lie to be on it."""
 
-    __slots__ = ("_layer", "_record", "_text", "end", "now", "number", "raw", "start", "tried", "until", "whole")
+    __slots__ = ("_layer", "_record", "_text", "end", "layers_tried", "now", "number", "raw", "start", "until", "whole")
 
     def __init__(self, raw: bytes, start: int, end: int, whole: bool = True) -> None:
         self.raw = raw
@@ -29,7 +28,7 @@ class Line:
         self.whole = whole
         self.number = 0
         self.now: float | None = None
-        self.tried: set[int] = set()
+        self.layers_tried: dict[tuple[str, ...], bool] = {}
         self._text: str | None = None
         self._record: Record | None = None
         self._layer: Layer | None = None
@@ -77,11 +76,13 @@ class Line:
                 self._layer = layer_of(record.lines[0][0])
         return self._layer
 
-    def may_be_of(self, layers: Collection[str]) -> bool:
+    def may_be_of(self, layers: tuple[str, ...]) -> bool:
         """True when the line can come from one of some layers."""
-        record = self.record()
-        texts = (self.text, record.lines[0][0]) if record.embedded else (self.text,)
-        return any(may_be_of(text, record.ident, layers) for text in texts)
+        if layers not in self.layers_tried:
+            record = self.record()
+            texts = (self.text, record.lines[0][0]) if record.embedded else (self.text,)
+            self.layers_tried[layers] = any(may_be_of(text, record.ident, layers) for text in texts)
+        return self.layers_tried[layers]
 
     def is_quoted_code(self, data: bytes | bytearray) -> bool:
         """True for the source line that a traceback prints below a frame: it tells what was to be done, not what was.

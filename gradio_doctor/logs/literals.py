@@ -70,7 +70,7 @@ def parse(pattern: str) -> Any:
 def required(pattern: str, ignore_case: bool = False) -> Required | None:
     """The best required literals of an expression, None when it has none of at least SHORTEST characters."""
     tree = parse(pattern)
-    found = _Walk(ignore_case or bool(tree.state.flags & re.IGNORECASE)).best(tree)
+    found = Walk(ignore_case or bool(tree.state.flags & re.IGNORECASE)).best(tree)
     return found if found and all(len(t) >= SHORTEST for t in found.texts) else None
 
 
@@ -142,7 +142,7 @@ def _minimal(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(t for t in texts if not any(o in t for o in texts if o != t))
 
 
-class _Walk:
+class Walk:
     """One pass over a parsed expression."""
 
     def __init__(self, caseless: bool) -> None:
@@ -155,7 +155,7 @@ class _Walk:
         for op, value in nodes:
             if op is _LITERAL:
                 run.literal(chr(value))
-            elif (exact := self._exact(op, value)) is not None:
+            elif (exact := self.exact(op, value)) is not None:
                 run.choice(exact)
             elif (turn := self._turn(op, value)) is not None:
                 run.choice(turn)
@@ -174,7 +174,7 @@ class _Walk:
             return None
         return self._exact_all(value[2])
 
-    def _exact(self, op: Any, value: Any) -> list[str] | None:
+    def exact(self, op: Any, value: Any) -> list[str] | None:
         """All the strings that a node can match, or None when they are too many."""
         name = str(op)
         if name == "AT":
@@ -195,7 +195,7 @@ class _Walk:
     def _exact_all(self, nodes: Iterable[Any]) -> list[str] | None:
         current = [""]
         for op, value in nodes:
-            exact = self._exact(op, value)
+            exact = self.exact(op, value)
             if exact is None or len(exact) * len(current) > _VARIANTS:
                 return None
             current = [a + b for a, b in itertools.product(current, exact)]
@@ -214,7 +214,7 @@ class _Walk:
         """The required literals of a node that is not one of few strings."""
         name = str(op)
         if name == "SUBPATTERN":
-            return _Walk(self.caseless or self._flagged(value)).best(value[3])
+            return Walk(self.caseless or self._flagged(value)).best(value[3])
         if name in {"MAX_REPEAT", "MIN_REPEAT"} and value[0] >= 1:
             return self.best(value[2])
         if name == "BRANCH":

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time as clock
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradio_doctor.logs.bulk import Bulk
 from gradio_doctor.logs.collector import Block, Collector
 from gradio_doctor.logs.engines import MASK, SHIFT, Find, choose
+from gradio_doctor.logs.forms import Forms
 from gradio_doctor.logs.layers import layer_of
 from gradio_doctor.logs.lines import LONG, Line
 from gradio_doctor.logs.reading import Reader
@@ -52,6 +56,8 @@ class Scanner:
         self._head = self._tail = b""
         window = Window.of(limits.since, limits.until)
         self._collector = Collector(rules, self.scan, limits.context, window, now)
+        self._forms = Forms(rules, self._collector)
+        self._bulk = Bulk(rules, self._forms)
 
     def run(self, reader: Reader, behind: bytes = b"") -> Scan:
         """Read a log to its end (or a limit). `behind` is what follows, for a traceback that goes on there."""
@@ -82,27 +88,52 @@ class Scanner:
         block = Block(buffer, begin, end, limit)
         if buffer.find(b"\x1b", begin, end) >= 0:
             block = _without_ansi(block)
-        data, find = block.data, self._find
+        find = self._find
         assert find is not None  # noqa: S101
         self._remember_ends(block)
         self._collector.enter(block, self._number)
-        reached, number, line = block.begin, self._number, None
-        scanned = block.begin << SHIFT | MASK  # hits up to here belong to the block before
-        for hit in find(data, max(0, block.begin - self._rules.longest), block.end):
-            if hit <= scanned:
-                continue
+        lines = self._bulk.count(block, self._number, find, self._look)
+        self._number = self._number + lines if lines is not None else self._by_hits(block, find)
+
+    def _by_hits(self, block: Block, find: Find) -> int:
+        """Go through the lines that hold tokens; returns the number of the line behind the block."""
+        data, reached, number, repeats, looked_at = block.data, block.begin, self._number, 0, 0
+        hits = find(data, max(0, block.begin - self._rules.longest), block.end)
+        at = bisect_right(hits, block.begin << SHIFT | MASK)  # hits up to there belong to the block before
+        while at < len(hits):
+            stop = hits[at] >> SHIFT
+            end = data.find(b"\n", stop, min(block.limit, stop + LONG))
+            start = data.rfind(b"\n", max(0, stop - LONG), stop) + 1
+            behind = bisect_right(hits, end << SHIFT | MASK, at + 1) if end >= 0 else at + 1
+            if start > reached:
+                number += data.count(b"\n", reached, start)
+                reached = start
+            whole = end >= 0 and (start or stop <= LONG)
+            if whole and self._forms.repeat(bytes(data[start:end]), start, number, block):
+                repeats += 1
+            else:
+                looked_at += 1
+                self._look(hits[at:behind], number, block)
+            at = behind
+        number += data.count(b"\n", reached, block.end)
+        self._bulk.judge(number - self._number, repeats, looked_at)
+        return number
+
+    def _look(self, hits: Sequence[int], number: int, block: Block) -> None:
+        """Look at a line (or at its segments, when it has carriage returns) that holds tokens."""
+        line: Line | None = None
+        tried: set[int] = set()
+        for hit in hits:
             stop = hit >> SHIFT
             if line is None or stop > line.until:
-                line = Line.around(data, stop, block.limit)
-                if line.start > reached:
-                    number += data.count(b"\n", reached, line.start)
-                    reached = line.start
-                line.number, line.now = number, self._now
-            for owner in self._owners[hit & MASK]:
-                if owner not in line.tried:
-                    line.tried.add(owner)
-                    self._collector.candidate(owner, line, block)
-        self._number = number + data.count(b"\n", reached, block.end)
+                line = Line.around(block.data, stop, block.limit)
+                line.number, line.now, tried = number, self._now, set()
+            fresh = [o for o in self._owners[hit & MASK] if o not in tried]
+            for owner in fresh:
+                tried.add(owner)
+                self._collector.candidate(owner, line, block)
+        if line is not None and line.whole:
+            self._forms.learn(line, [hit & MASK for hit in hits], block)
 
     # -- the first and the last lines
 
@@ -133,8 +164,8 @@ class Scanner:
             layer = layer_of(text, record.ident)
             scan.layers[layer] = scan.layers.get(layer, 0) + 1
         for tally in scan.tallies.values():
-            tally.last_time = unwrap(tally.last_text, self._now).time
-            tally.last_text = ""
+            tally.last_time = unwrap(without_ansi(decode(tally.last_raw)), self._now).time
+            tally.last_raw = b""
 
 
 def _texts(raw: bytes) -> list[str]:

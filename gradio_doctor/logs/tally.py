@@ -28,14 +28,14 @@ class Sample:
     after: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tally:
-    """The matches of one signature."""
+    """The matches of one signature. Each is itself, whatever it holds."""
 
     count: int = 0
     last_line: int = 0
     last_time: str | None = None
-    last_text: str = ""
+    last_raw: bytes = b""
     samples: list[Sample] = field(default_factory=list)
     tracebacks: list[int] = field(default_factory=list)
 
