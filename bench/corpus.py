@@ -1,4 +1,4 @@
-"""Synthetic logs of a size: a healthy app log with few errors, a dense one, over-long lines, an nginx error log."""
+"""Synthetic logs of a size: a healthy app log with few errors, a dense one, long lines, an nginx log, one line."""
 
 from __future__ import annotations
 
@@ -84,18 +84,31 @@ def nginx(choose: random.Random) -> Iterator[str]:
         )
 
 
-KINDS: dict[str, Callable[[random.Random], Iterator[str]]] = {"app": app, "dense": dense, "long": long, "nginx": nginx}
+def one(choose: random.Random) -> Iterator[str]:
+    """A single line: base64 and, now and then, an error."""
+    piece = "".join(choose.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", k=1 << 16))
+    while True:
+        yield piece
+        if choose.random() < 0.01:
+            yield " " + choose.choice(ERRORS) + " "
+
+
+KINDS: dict[str, Callable[[random.Random], Iterator[str]]] = {
+    "app": app, "dense": dense, "long": long, "nginx": nginx, "one": one,
+}
 
 
 def write(kind: str, path: Path, size: int) -> int:
-    """Write a log of about `size` bytes; returns its exact size. 24 MB are made and then repeated."""
-    lines, parts, made = KINDS[kind](random.Random(7)), [], 0  # noqa: S311
+    """Write a log of at least `size` bytes; returns its exact size. 24 MB are made and then repeated."""
+    lines, parts, made = KINDS[kind](random.Random(7)), [], 0
     while made < min(size, 24 << 20):
         part = next(lines).encode()
         parts.append(part)
         made += len(part)
-    block = b"".join(parts) + (b"" if parts[-1].endswith(b"\n") else b"\n")
+    block = b"".join(parts)
+    if kind != "one" and not block.endswith(b"\n"):
+        block += b"\n"
     with path.open("wb") as file:
-        for _ in range(max(1, size // len(block))):
+        while file.tell() < size:
             file.write(block)
     return path.stat().st_size

@@ -1,6 +1,6 @@
 """How fast logs are read, against ripgrep with the same expressions and against reading alone.
 
-    python bench/logs.py --rg PATH [--size 200] [--rounds 5] [--kinds app dense long nginx]
+    python bench/logs.py --rg PATH [--size 200] [--rounds 5] [--kinds app dense long nginx one]
 
 Every reading is a process of its own (start-up counted), interleaved with the others, the median of the rounds.
 Ratios are what counts: seconds depend on the machine and on what else it does. The peak memory is that of the largest
@@ -160,7 +160,7 @@ def main() -> None:
         prepare(signatures, directory)
         for kind in options.kinds:
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as helper:
-                size = helper.submit(write, kind, directory / kind, options.size << 20).result()
+                size = helper.submit(write, kind, directory / kind, options.size * 1_000_000).result()
             commands = commands_for(directory / kind, directory, options.rg)
             report(kind, size, measure(commands, options.rounds, directory))
             if kind != "app":
