@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from itertools import combinations
 
 from gradio_doctor.evidence import Layer, LogEvents, LogMatch, Source
+from gradio_doctor.logs.times import moment
 
 # Deepest first: what a lower layer does (the kernel kills) shows in the ones above it (nginx answers 502).
 DEPTH: tuple[Layer, ...] = (
     "kernel", "systemd", "container", "kubernetes", "platform", "app", "server", "proxy", "unknown",
 )
 MOST_EVENTS = 20
+_PAIRS, _APART = 3, 30.0  # processes two logs must tell of, and seconds they must lie apart, to say the same
 _SKEW = 2.0  # seconds two logs may differ on one request before their clocks are said to differ
 
 
@@ -57,7 +58,7 @@ def chain(events: Iterable[Event]) -> tuple[Event, ...]:
 
 
 def skews(log: LogEvents) -> Iterator[str]:
-    """Logs that time one and the same request (by its trace id) differently."""
+    """Logs that time one and the same request (by its trace id), or several processes, differently."""
     seen: dict[str, dict[str, float]] = {}
     for match in log.matches:
         for sample in match.samples:
@@ -70,6 +71,23 @@ def skews(log: LogEvents) -> Iterator[str]:
             if abs(a - b) > _SKEW and (one, other) not in told:
                 told.add((one, other))
                 yield f"the clocks of {one} and {other} differ by {b - a:+.0f} s (request {trace})"
+    if not told:
+        yield from _by_process(log)
+
+
+def _by_process(log: LogEvents) -> Iterator[str]:
+    """Logs that tell of the same processes (the kernel kills a worker, gunicorn misses it) at a constant distance."""
+    seen: dict[str, dict[str, float]] = {}
+    for sample in (s for m in log.matches for s in m.samples):
+        stamp, pid = _seconds(sample.source.time), sample.captures.get("pid")
+        if pid and stamp is not None:
+            seen.setdefault(sample.source.name, {}).setdefault(pid, stamp)
+    for (one, a), (other, b) in combinations(sorted(seen.items()), 2):
+        gaps = sorted(b[pid] - a[pid] for pid in a.keys() & b.keys())
+        if len(gaps) < _PAIRS or gaps[-1] - gaps[0] > _SKEW or abs(gap := gaps[len(gaps) // 2]) < _APART:
+            continue
+        zone = ", perhaps another time zone" if abs(gap) > 900 - _SKEW and abs((gap + 450) % 900 - 450) <= _SKEW else ""
+        yield f"the clocks of {one} and {other} differ by {gap:+.0f} s{zone} ({len(gaps)} processes that both tell of)"
 
 
 def _event(match: LogMatch) -> Event:
@@ -82,9 +100,6 @@ def _event(match: LogMatch) -> Event:
 def _seconds(time: str | None) -> float | None:
     """Seconds since the epoch of an ISO 8601 time (without a zone: as if UTC, all logs alike), None without one."""
     try:
-        stamp = datetime.fromisoformat(time or "")
-    except ValueError:
+        return moment(time) if time else None
+    except (ValueError, OverflowError):
         return None
-    if stamp.tzinfo is None:
-        stamp = stamp.replace(tzinfo=timezone.utc)
-    return stamp.timestamp()

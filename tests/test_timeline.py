@@ -74,3 +74,43 @@ def test_clocks_that_differ_on_one_request_are_told_once() -> None:
     near = match("b", "proxy", "nginx.log", 1, "2026-11-22T10:00:01+00:00", trace="r1")
     assert list(skews(log(app, near))) == []
     assert list(skews(log(match("a", "app", "a.log", 1, "not a time", trace="r1")))) == []
+
+
+def processes(name: str, file: str, start: int, pids: tuple[int, ...], late: tuple[int, ...] = (0, 0, 0)) -> LogMatch:
+    """A signature on three lines a minute apart, each about one process; `late` are seconds that a line lags."""
+    clocks = [f"2026-11-22T{start + 0:02}:0{n}:{second:02}" for n, second in enumerate(late)]
+    samples = tuple(
+        LogSample({"pid": str(pid)}, name, Source("log", file, n + 1, clock))
+        for n, (pid, clock) in enumerate(zip(pids, clocks, strict=True))
+    )
+    return LogMatch(name, {}, name, samples[0].source, "kernel", 3, None, samples)
+
+
+def test_clocks_that_differ_on_several_processes() -> None:
+    """The kernel's log is in local time, gunicorn's in UTC: no request is in both, but three processes are."""
+    kernel = processes("memory.kill", "kern.log", 18, (7, 8, 9), (1, 1, 2))
+    server = processes("server.gone", "gunicorn.log", 10, (7, 8, 9), (2, 1, 3))
+    assert list(skews(log(kernel, server))) == [
+        "the clocks of gunicorn.log and kern.log differ by +28799 s, perhaps another time zone "
+        "(3 processes that both tell of)"
+    ]
+
+
+def test_clocks_that_agree_or_prove_nothing() -> None:
+    kernel = processes("memory.kill", "kern.log", 10, (7, 8, 9))
+    assert list(skews(log(kernel, processes("server.gone", "g.log", 10, (7, 8, 9), (3, 3, 3))))) == []  # lag
+    assert list(skews(log(kernel, processes("server.gone", "g.log", 11, (7, 8, 6))))) == []  # two are too few
+    assert list(skews(log(kernel, processes("server.gone", "g.log", 11, (7, 8, 9), (0, 20, 40))))) == []  # not constant
+    assert list(skews(log(kernel, processes("server.gone", "kern.log", 11, (7, 8, 9))))) == []  # one log
+
+
+def test_a_skew_that_is_no_time_zone() -> None:
+    kernel = processes("memory.kill", "kern.log", 10, (7, 8, 9))
+    [told] = skews(log(kernel, processes("server.gone", "g.log", 10, (7, 8, 9), (45, 45, 46))))
+    assert told == "the clocks of g.log and kern.log differ by -45 s (3 processes that both tell of)"
+
+
+def test_fractions_of_any_length() -> None:
+    one = match("a", "app", "a.log", 1, "2026-11-22T10:00:00.5", count=3, last="2026-11-22T10:00:02.123456789")
+    [event] = timeline(log(one), ["a"])
+    assert 1.8 < event.rate < 1.9

@@ -6,12 +6,14 @@ Both readers answer to a line with True (it fits), None (a stray line in between
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from gradio_doctor.logs import frames as f
 from gradio_doctor.logs.links import Link
 
 _BOX = re.compile(r"^\s*[│|](?P<inside>.*?)[│|]?\s*$")
 _BOX_END = re.compile(r"^\s*[╰└+][─-]{3,400}")
+_REST = re.compile(r"(?P<number>\d{1,6})?(?: ?in (?P<function>[^\s│|]{1,200}))?|(?P<more>[\w<>.]{1,200})")
 _PATH_START = re.compile(r"^(?:/|[A-Za-z]:\\|<)")
 
 
@@ -20,6 +22,7 @@ class RichBox:
 
     def __init__(self) -> None:
         self._partial = ""  # the start of a path that was broken at the border
+        self._fresh = False  # the line before told of a frame
 
     def feed(self, content: str, link: Link) -> bool | None:
         """The next line."""
@@ -33,16 +36,29 @@ class RichBox:
 
     def _inside(self, link: Link, inside: str) -> None:
         inner = inside.strip()
+        fresh, self._fresh = self._fresh, False
         if source := f.RICH_SOURCE.match(inside):
             if link.frames and not link.frames[-1].text:
                 link.show_source(source["text"].strip(" │|"))
+            return
+        if fresh and inner and (rest := _REST.fullmatch(inner)):
+            self._complete(link, rest)
             return
         joined = (self._partial + inner, f"{self._partial} {inner}", inner)  # broken in a word, at a blank, not at all
         frame = next((found for text in joined if (found := f.rich_frame_of(text))), None)
         if frame and (frame.file.endswith(".py") or any(mark in frame.file for mark in "/\\<")):
             link.add(frame)
-            inner = ""
+            inner, self._fresh = "", True
         self._partial = (self._partial + inner)[:600] if inner and (self._partial or _PATH_START.match(inner)) else ""
+
+    def _complete(self, link: Link, rest: re.Match[str]) -> None:
+        """What a narrow box broke off a frame's line: more of the number, the function, or more of its name."""
+        frame = link.frames[-1]
+        line, function = frame.line, frame.function
+        if rest["number"] and not function:
+            line = int(f"{line}{rest['number']}"[:7])
+        link.frames[-1] = replace(frame, line=line, function=function + (rest["function"] or rest["more"] or ""))
+        self._fresh = True
 
 
 class NativeStacks:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 _PIECE = 1 << 16
 _XZ_MEMORY = 1 << 28  # bytes that an .xz dictionary may take
+_ZST_WINDOW = 27  # log2 of the bytes that a .zst window may take: what `zstd -d` takes without --long
 RATIO_FROM = 256 << 20  # decompressed bytes from which the ratio is watched: small logs may well repeat themselves
 RATIO = 300  # real logs shrink 10 to 100 times; zlib cannot do more than 1030, xz and zstd can
 
@@ -102,60 +103,32 @@ def _xz() -> tuple[Callable[[], Any], tuple[type[Exception], ...]]:
     return lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY), (lzma.LZMAError,)
 
 
-def _zstd() -> tuple[Callable[[], Any], tuple[type[Exception], ...]]:
+def zstd_module() -> Any:
+    """The standard library's zstd of Python 3.14, or the same code as a package. Raises BrokenError without both."""
     try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         try:
             from backports import zstd  # type: ignore[import-not-found,no-redef,unused-ignore]
-        except ImportError:
-            return _zstandard()
-    return zstd.ZstdDecompressor, (zstd.ZstdError,)
+        except ImportError as error:  # a platform without a wheel
+            hint = "reading .zst needs Python 3.14 or backports.zstd; or: zstd -dc FILE | gradio-doctor logs -"
+            raise BrokenError(hint) from error
+    return zstd
 
 
-def _zstandard() -> tuple[Callable[[], Any], tuple[type[Exception], ...]]:
-    try:
-        import zstandard  # type: ignore[import-not-found,unused-ignore]
-    except ImportError as error:
-        hint = "reading .zst needs Python 3.14 or the package zstandard; or: zstd -dc FILE | gradio-doctor logs -"
-        raise BrokenError(hint) from error
-    return lambda: _Zstandard(zstandard), (zstandard.ZstdError,)
-
-
-class _Zstandard:
-    """The package zstandard with the interface of the others. It has no bound on one call, so it is fed little."""
-
-    def __init__(self, module: Any) -> None:
-        self._inner = module.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
-        self._ready = b""
-        self._input = b""
-
-    @property
-    def eof(self) -> bool:
-        return bool(self._inner.eof) and not self._ready
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._ready and not self._input
-
-    @property
-    def unused_data(self) -> bytes:
-        return bytes(self._inner.unused_data)
-
-    def decompress(self, data: bytes, size: int) -> bytes:
-        """Up to `size` bytes."""
-        self._input += data
-        if not self._ready:
-            piece, self._input = self._input[:64], self._input[64:]
-            self._ready = self._inner.decompress(piece)
-        out, self._ready = self._ready[:size], self._ready[size:]
-        return out
+def _zstd() -> tuple[Callable[[], Any], tuple[type[Exception], ...]]:
+    zstd = zstd_module()
+    bounds = {zstd.DecompressionParameter.window_log_max: _ZST_WINDOW}
+    return lambda: zstd.ZstdDecompressor(options=bounds), (zstd.ZstdError,)
 
 
 _KINDS: dict[str, Callable[[], tuple[Callable[[], Any], tuple[type[Exception], ...]]]] = {
     "gz": _gzip, "xz": _xz, "zst": _zstd,
 }
-_MAGIC = {b"\x1f\x8b\x08": "gz", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
+_MAGIC = {
+    b"\x1f\x8b\x08": "gz", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst",
+    **{bytes([n, 0x2A, 0x4D, 0x18]): "zst" for n in range(0x50, 0x60)},  # pzstd and others begin with a skippable frame
+}
 
 
 def kind_of(start: bytes) -> str | None:

@@ -6,10 +6,11 @@ import re
 import sys
 
 from gradio_doctor.evidence.logs import Frame
+from gradio_doctor.probes.redact import tame
 
-HEADER = re.compile(r"Traceback \(most recent call last\)")
+HEADER = re.compile(r"Traceback \(most rec(?:ent call last\)|.{0,14}─[╮┐])")  # a narrow box cuts its title
 GROUP_HEADER = re.compile(r"^\s*\+ Exception Group Traceback \(most recent call last\)")
-RICH_HEADER = re.compile(r"^\s*[╭┌+][─-]{3,400} ?Traceback \(most recent call last\)")
+RICH_HEADER = re.compile(r"^\s*[╭┌+][─-]{1,400} ?Traceback \(most rece")
 STACK_HEADER = re.compile(r"^\s*(?:Current thread|Thread|Stack|Timeout)\b.{0,120}\(most recent call first\)")
 FATAL = re.compile(r"Fatal Python error: (?P<what>.{1,300})")
 CAUSE = re.compile(r"he above exception was the direct cause of the following exception")
@@ -76,8 +77,8 @@ def rich_frame_of(content: str) -> Frame | None:
 
 
 def _frame(found: re.Match[str]) -> Frame:
-    file, function = found["file"].strip(), (found["function"] or "").strip()
-    return Frame(file, int(found["line"]), function, own=not is_library(file))
+    file, function = tame(found["file"]).strip(), tame(found["function"] or "").strip()
+    return Frame(file, max(int(found["line"]), 1), function, own=not is_library(file))
 
 
 def exception_of(content: str) -> tuple[str, str, bool] | None:

@@ -89,7 +89,10 @@ class Line:
 
         `raise ValueError("Model file not found: {path}")` is no message yet.
         """
-        return _INDENT in self.text[:120] and any(_FRAME.search(text) for text in self.above(data, 1))
+        if _INDENT not in self.text[:120]:
+            return False
+        own = _indent(self.record())
+        return any(_FRAME.search(text) and own > _indent(unwrap(text)) for text in self.above(data, 1))
 
     def above(self, data: bytes | bytearray, count: int) -> list[str]:
         """Up to `count` lines above it, as far as the block's history goes."""
@@ -100,6 +103,12 @@ class Line:
                 break
         parts = bytes(data[begin:self.start]).split(b"\n")
         return [without_ansi(decode(part[:LONG].rstrip(b"\r"))) for part in parts if part][-count:]
+
+
+def _indent(record: Record) -> int:
+    """By how many blanks the content of a line is indented."""
+    content = record.contents[0]
+    return len(content) - len(content.lstrip(" "))
 
 
 def _segment(data: bytes | bytearray, start: int, stop: int, end: int) -> tuple[int, int]:

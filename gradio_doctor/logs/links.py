@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from gradio_doctor.evidence.logs import Frame, Relation
-from gradio_doctor.probes.redact import redact_text
+from gradio_doctor.probes.redact import redact_text, tame
 
 FRAMES_KEPT = 100  # of one exception: the outermost half and the innermost half
 LINKS_KEPT = 32
@@ -35,7 +35,7 @@ class Link:
 
     def show_source(self, text: str) -> None:
         """The source line of the latest frame."""
-        self.frames[-1] = replace(self.frames[-1], text=redact_text(text.strip()[:300]))
+        self.frames[-1] = replace(self.frames[-1], text=redact_text(tame(text.strip()[:300])))
 
     def tell(self, told: tuple[str, str, bool]) -> None:
         """Its type and the first line of its message."""

@@ -24,6 +24,7 @@ _EXTRA = re.compile(  # pid, level, logger and place, as logging set-ups print t
     r"|[A-Za-z_][\w.]{0,79}(?::[A-Za-z_<]\w{0,60}>?)?(?::\d{1,6})?(?= ?[|:-]))(?: {0,8}[|:-](?= |[A-Za-z]))? {0,8}",
     re.IGNORECASE,
 )
+_KEYED = re.compile(r"(?:^|[\s{,])(?:time|timestamp|ts|t|datetime|asctime)=[\"']?(?=\d)")  # logfmt: dockerd, Traefik
 _LEVEL_WORD = re.compile(rf"\b{_LEVEL}\b")
 _STEPS = 8
 
@@ -53,6 +54,8 @@ def peel(text: str, now: float | None = None) -> Peeled:
         pos, time, ident = end, time or stamp, name or ident
         starts.append(pos)
     content = pos
+    if time is None and "=" in head and (key := _KEYED.search(head)) and (found := STAMP.match(head, key.end())):
+        time = iso_time(found, now) if found.lastgroup else None
     level = _LEVEL_WORD.search(head[: content + 40])
     for _ in range(_STEPS):
         extra = _EXTRA.match(head, pos)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from gradio_doctor import progress
 from gradio_doctor.evidence.logs import LogEvents
 from gradio_doctor.knowledge.model import Signature
 from gradio_doctor.logs.merge import events
@@ -31,6 +32,8 @@ def read_logs(
 
 
 def _scan(source: LogInput, rules: RuleSet, limits: Limits) -> Scan:
+    if watch := progress.current():
+        watch.name = source.label
     reader = open_log(source, limits.max_bytes)
     try:
         if reader.plain and LARGE <= (reader.size or 0) <= limits.max_bytes:

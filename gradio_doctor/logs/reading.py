@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from gradio_doctor import progress
 from gradio_doctor.errors import UsageError
 from gradio_doctor.logs.compressed import BrokenError, Decompressed, kind_of
 from gradio_doctor.logs.text import ToUtf8, utf16_codec
@@ -53,6 +54,8 @@ class Reader:
         self._over = size is not None and size > max_bytes
         self._compressed: Decompressed | None = None
         self._max = max_bytes
+        self._whole = size  # on the disk, compressed or not
+        self._watch = progress.current()
         self._prepare()
 
     def _prepare(self) -> None:
@@ -83,14 +86,25 @@ class Reader:
     def _read_raw(self, size: int) -> bytes:
         data = self._raw.read(min(size, self._left)) or b""
         self._left -= len(data)
-        self.bytes += len(data)
+        self._count(len(data))
         return data
 
     def _read_compressed(self, size: int) -> bytes:
         assert self._compressed is not None  # noqa: S101
         data = self._compressed.read(size)
-        self.bytes += len(data)
+        self._count(len(data))
         return data
+
+    def _count(self, count: int) -> None:
+        self.bytes += count
+        if self._watch is not None:
+            self._watch(self)
+
+    @property
+    def share(self) -> float | None:
+        """How much of the file has been read, 0 to 1; None when its size is unknown."""
+        done = self._compressed.read_in if self._compressed else self.bytes
+        return done / self._whole if self._whole else None
 
     def readinto(self, view: memoryview) -> int:
         """Fill a buffer from a plain file without a copy; returns the number of bytes, 0 at the end."""
@@ -100,7 +114,7 @@ class Reader:
             return len(data)
         count: int = self._raw.readinto(view[: min(len(view), self._left)]) or 0  # type: ignore[attr-defined]
         self._left -= count
-        self.bytes += count
+        self._count(count)
         return count
 
     @property

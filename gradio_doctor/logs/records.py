@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gradio_doctor.logs.prefixes import Peeled, peel
+from gradio_doctor.logs.stacks import stack_text
 from gradio_doctor.logs.text import without_ansi
 from gradio_doctor.logs.times import epoch_time, parse_time
+from gradio_doctor.probes.redact import tame
 
 _MESSAGES = ("message", "msg", "event", "log", "MESSAGE", "text", "textPayload", "body")
-_EXCEPTIONS = ("exc_info", "exception", "exc_text", "traceback", "stack_trace", "stacktrace", "stack", "stack_info")
+_EXCEPTIONS = (
+    "exc_info", "exception", "exc_text", "traceback", "stack_trace", "stacktrace", "stack", "stack_info",
+    "error.stack_trace", "error.stack", "exception.stacktrace",
+)
+_INSIDE = ("error", "jsonPayload", "attributes")  # objects whose fields count as the line's own
 _TIMES = ("time", "timestamp", "ts", "@timestamp", "asctime", "datetime", "__REALTIME_TIMESTAMP")
 _LEVELS = ("level", "levelname", "severity", "log.level", "lvl")
 _TRACES = ("trace_id", "traceId", "request_id", "requestId", "correlation_id", "trace", "dd.trace_id")
 _IDENTS = ("logger", "name", "SYSLOG_IDENTIFIER", "_COMM")
+ESCAPED = r"Traceback (most recent call last):\n"
+_ESCAPE = re.compile(r"\\(.)")
+_SINGLE, _DOUBLE = re.compile(r"(?:[^'\\]|\\.)*"), re.compile(r'(?:[^"\\]|\\.)*')
 _DEPTH = 3  # docker's JSON around structlog's JSON around a message
 _LINES = 400  # content lines that one JSON message may expand to
 
@@ -45,15 +55,17 @@ def unwrap(text: str, now: float | None = None, depth: int = _DEPTH) -> Record:
     """Read one line (without its line break). `now` is what a missing year is guessed from."""
     peeled = peel(text, now)
     plain = Record(((text, peeled),), peeled.time, peeled.level, ident=peeled.ident)
-    if not depth or not text.rstrip().endswith("}"):
+    if not depth:
+        return plain
+    if (at := text.find(ESCAPED)) >= 0 and not text.rstrip().endswith("}"):
+        return _from_escaped(text, at, plain, now)
+    if not text.rstrip().endswith("}"):
         return plain
     begin = next((s for s in peeled.starts if text.startswith("{", s)), None)
     fields = _json_object(text[begin:]) if begin is not None else None
-    if fields is None:
-        return plain
-    inner = _from_fields(fields, now, depth)
+    inner = _from_fields(fields, now, depth) if fields is not None else None
     if inner is None:
-        return plain
+        return plain if at < 0 else _from_escaped(text, at, plain, now)
     return replace(
         inner, time=inner.time or plain.time, level=inner.level or plain.level, ident=inner.ident or plain.ident
     )
@@ -67,9 +79,21 @@ def _json_object(text: str) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def _from_escaped(text: str, at: int, plain: Record, now: float | None) -> Record:
+    """A line that holds a whole traceback with its line breaks escaped: logfmt, key=value, JSON that is cut off."""
+    quoted = _SINGLE if text[at - 1:at] == "'" else _DOUBLE
+    body = quoted.match(text, at)
+    whole = _ESCAPE.sub(lambda e: "\n" if e[1] == "n" else e[1], body.group() if body else text[at:])
+    texts = [text[:at], *whole.split("\n")[:_LINES]]
+    return replace(plain, lines=tuple((t, peel(t, now)) for t in texts), embedded=True)
+
+
 def _from_fields(fields: Mapping[str, Any], now: float | None, depth: int) -> Record | None:
+    for name in _INSIDE:
+        if isinstance(inner := fields.get(name), dict):
+            fields = {**inner, **fields}
     message = _first(fields, _MESSAGES)
-    stack = [v for k in _EXCEPTIONS if isinstance(v := fields.get(k), str) and "\n" in v]
+    stack = [text for k in _EXCEPTIONS if "\n" in (text := stack_text(fields.get(k)))]
     if message is None and not stack:
         return None
     docker = "log" in fields and "stream" in fields
@@ -79,9 +103,9 @@ def _from_fields(fields: Mapping[str, Any], now: float | None, depth: int) -> Re
     return Record(
         tuple(line for record in records for line in record.lines),
         first.time or _time(fields, now),
-        first.level or (_first(fields, _LEVELS) or "").upper(),
-        first.trace or _first(fields, _TRACES) or "",
-        first.ident or _first(fields, _IDENTS) or "",
+        first.level or tame((_first(fields, _LEVELS) or "")[:40]).upper(),
+        first.trace or tame((_first(fields, _TRACES) or "")[:200]),
+        first.ident or (_first(fields, _IDENTS) or "")[:100],
         embedded=first.embedded or not docker,
     )
 

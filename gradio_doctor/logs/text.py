@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 
-from gradio_doctor.probes.redact import redact_text
+from gradio_doctor.probes.redact import redact_text, tame
 
 ANSI = re.compile(rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)|[@-Z\\^_=>78])")
 _ANSI_TEXT = re.compile(ANSI.pattern.decode("latin-1"))
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
-_CJK = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+_ASCII = re.compile("[\x00-\x7f]")
+_DAMAGED = 4  # good characters for each bad one: UTF-8 that was cut or damaged, not another code page
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_CODE_PAGES = (  # a codec, bytes that are usual in its text, the share of the bytes above 127 that must be like that
+    ("gb18030", re.compile(rb"(?:[\xa1-\xa3\xb0-\xd7][\xa1-\xfe])+"), 0.7),  # punctuation and common characters
+    ("cp932", re.compile(rb"(?:\x82[\x9f-\xf1]|\x83[\x40-\x96]){2,}"), 0.2),  # kana
+    ("cp1251", re.compile(rb"[\xa8\xb8\xc0-\xff]{3,}"), 0.7),
+)
 SHOWN = 500  # characters of a line that are kept for people
 
 
 def decode(raw: bytes) -> str:
-    """Bytes of one line as text: UTF-8, else GBK when that gives Chinese, else byte for byte. Never raises."""
+    """Bytes of one line as text: UTF-8, else a Windows code page that their shape speaks for. Never raises.
+
+    Chinese and Japanese text is pairs of bytes. Western text has single bytes above 127 between letters: GBK would
+    take "für" for Chinese, as a byte above 127 swallows the letter behind it.
+    """
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         pass
-    try:
-        text = raw.decode("gb18030")
-        if _CJK.search(text):
-            return text
-    except UnicodeDecodeError:
-        pass
-    return raw.decode("utf-8", "replace")
+    text = raw.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    good = len(text) - bad - len(_ASCII.findall(text))
+    if good >= _DAMAGED * bad:
+        return text
+    for codec, usual, share in _CODE_PAGES:
+        if sum(map(len, usual.findall(raw))) >= share * sum(map(len, _HIGH.findall(raw))):
+            with suppress(UnicodeDecodeError):
+                return raw.decode(codec)
+    return text if good else raw.decode("cp1252", "replace")
 
 
 def without_ansi(text: str) -> str:
@@ -38,7 +52,7 @@ def clean(text: str, width: int = SHOWN, around: int = 0) -> str:
     """Text that is safe to show: no control or direction characters, no secrets, at most `width` characters."""
     begin = max(0, min(around - width // 3, len(text) - width))
     cut = text[begin:begin + width]
-    cut = redact_text(_CONTROLS.sub("", without_ansi(cut).replace("\t", "    ")))
+    cut = redact_text(tame(cut.replace("\t", "    ")))
     return ("…" if begin else "") + cut + ("…" if begin + width < len(text) else "")
 
 

@@ -39,6 +39,7 @@ def iso_time(found: re.Match[str], now: float | None = None) -> str | None:
         return None
 
 
+_AHEAD = 15 * 3600.0  # seconds: the easternmost zone is 14 hours ahead of UTC
 _PLAIN = frozenset({"iso", "clf", "ctime", "epoch"})
 
 
@@ -77,16 +78,27 @@ def _ctime(text: str) -> str:
 
 
 def _without_year(found: re.Match[str], kind: str, now: float | None) -> str:
-    """Syslog and glog leave the year out: the latest year that does not put the line into the future."""
+    """Syslog and glog leave the year out."""
     if kind == "glog":
         month, day, clock = int(found["gmonth"]), int(found["gday"]), found["gclock"]
     else:
         name, rest = found["syslog"].split(" ", 1)
         number, clock = rest.split()
         month, day = _MONTHS[name], int(number)
-    today = datetime.fromtimestamp(time.time() if now is None else now, timezone.utc)
-    year = today.year if (month, day) <= (today.month, today.day + 1) else today.year - 1
-    return _checked(f"{year}-{month:02}-{day:02}T{clock.replace(',', '.')}")
+    return _latest(month, day, clock.replace(",", "."), time.time() if now is None else now)
+
+
+def _latest(month: int, day: int, clock: str, now: float) -> str:
+    """The latest year that does not put it into the future; a clock may be ahead of ours by a time zone."""
+    year = datetime.fromtimestamp(now, timezone.utc).year + 1
+    for candidate in range(year, year - 9, -1):  # a 29th of February may be eight years ago
+        text = f"{candidate}-{month:02}-{day:02}T{clock}"
+        try:
+            if moment(text) <= now + _AHEAD:
+                return text
+        except ValueError:
+            continue
+    raise ValueError(f"{month}-{day} {clock}")
 
 
 def epoch_time(value: str | float) -> str:

@@ -12,11 +12,13 @@ from gradio_doctor.logs.links import LINKS_KEPT, MESSAGE_KEPT, Link, Parsed
 from gradio_doctor.logs.prefixes import Peeled
 
 _MARGIN = re.compile(r"^(?P<indent> {0,60})[|+](?: |$)")  # of exception groups
+_BROKEN_SENTENCE = re.compile(r"^ {0,200}(?:The above exception was|(?P<context>During handling of the above)\b)")
 _RULE = re.compile(r"^ {0,60}\+(?:-\+)?-{3,80}(?P<member> (?:\d{1,4}|\.{3}) -{3,80})?\s*$")  # of members
 _OTHERS = re.compile(  # starts of lines that no message goes on with
     r"^(?:\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b|\[\d|\d{4}-\d\d|\d{1,3}%|\* |\*\*\* "
     r"|Running on |Restarting|Closing server|Press any key|Keyboard interruption|Killing|Startup time"
-    r"|To create a public|---|Loading )"
+    r"|To create a public|---|Loading |Exception in (?:thread|callback|ASGI) |Exception ignored |Process \w"
+    r"|Task exception was never| {0,3}\d{1,3}%\|)"
 )
 _ONE_LINE = frozenset({  # Python's own messages of these have one line
     "KeyError", "IndexError", "AttributeError", "NameError", "UnboundLocalError", "ModuleNotFoundError",
@@ -51,7 +53,7 @@ class TracebackParser:
         self._relation: Relation = ""
         self._stray = self._blank = self._message_lines = self._number = 0
         self._dated = False
-        self._indent = 2  # of the line of the latest frame
+        self._indent = 2  # of the line of the latest frame, then of the exception's line
         self._box = RichBox()
         self._stacks = NativeStacks(False)
 
@@ -163,7 +165,7 @@ class TracebackParser:
             self._fits()
         elif told := self._told(inner[indent:], surely=indent > 0):
             self._fits().tell(told)
-            self._message_lines = 0
+            self._message_lines, self._indent = 0, indent
             self._state = self._message
         else:
             return self._strays()
@@ -183,7 +185,7 @@ class TracebackParser:
         """Behind the exception line: more lines of the message, a member of a group, a sentence of a chain."""
         link = self._links[-1]
         inner, _ = _inside_margin(content, link.depth)
-        if f.CAUSE.search(inner) or f.CONTEXT.search(inner):
+        if f.CAUSE.search(inner) or f.CONTEXT.search(inner) or _BROKEN_SENTENCE.match(inner):
             return self._chain_sentence(inner)
         if rule := _RULE.match(content):
             self._state = self._member if rule["member"] else self._message
@@ -191,7 +193,7 @@ class TracebackParser:
             return True
         if f.HEADER.search(inner):
             return False
-        if not inner.strip():
+        if inner.strip() in ("", '"""'):  # concurrent.futures puts a worker's traceback in quotes
             self._blank += 1
             return self._blank <= 2
         return self._more(content, inner, link)
@@ -214,10 +216,13 @@ class TracebackParser:
         """Whether a line goes on with the message above it."""
         if self._message_lines >= _MESSAGE_LINES or self._dated or _OTHERS.match(inner):
             return False
+        if _indent(inner) < self._indent:
+            return False
         return inner[:1] in " \t" or (self._message_lines < _LOOSE_LINES and self._links[-1].type not in _ONE_LINE)
 
     def _chain_sentence(self, inner: str) -> bool:
-        self._relation = "cause" if f.CAUSE.search(inner) else "context"
+        broken = _BROKEN_SENTENCE.match(inner)
+        self._relation = "context" if f.CONTEXT.search(inner) or (broken and broken["context"]) else "cause"
         self._state = self._chained
         self.last_line = self._number
         self._stray = self._blank = 0

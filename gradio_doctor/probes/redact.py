@@ -61,10 +61,17 @@ _SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])")
 def clean(text: str, limit: int = LIMIT) -> str:
     """One line without escape sequences, control, bidirectional or invisible characters, at most `limit` long."""
     room = 4 * limit + 64
-    plain = _CONTROLS.sub("", _LINE_ENDS.sub(" ", _ESCAPES.sub("", text[:room])))
+    plain = tame(text[:room])
     if len(plain) <= limit and len(text) <= room:
         return plain
     return plain[: max(limit - 1, 0)] + "…"
+
+
+def tame(text: str) -> str:
+    """One line without escape sequences, control, bidirectional or invisible characters, of whatever length."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROLS.sub("", _LINE_ENDS.sub(" ", _ESCAPES.sub("", text)))
 
 
 def redact_url(url: str) -> str:

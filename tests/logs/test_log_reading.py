@@ -10,7 +10,6 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,11 @@ from gradio_doctor.evidence import LogEvents
 from gradio_doctor.knowledge.model import Signature
 from gradio_doctor.logs import Limits, LogError, LogInput, read_logs
 from gradio_doctor.logs import compressed as compressed_module
-from gradio_doctor.logs.compressed import Decompressed, kind_of
+from gradio_doctor.logs.compressed import Decompressed, kind_of, zstd_module
 from gradio_doctor.logs.reading import open_log
 
 Read = Callable[..., LogEvents]
+zstd = zstd_module()
 TEXT = b"".join(b"line %d of the log\n" % n for n in range(30_000)) + b"boom happened in file\n"
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,15 @@ def in_two(data: bytes) -> bytes:
     return gzip.compress(data[:1000]) + gzip.compress(data[1000:])
 
 
-@pytest.mark.parametrize("squeeze", [gzip.compress, lzma.compress, in_two])
+def zst(data: bytes) -> bytes:
+    return bytes(zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1}))  # as the program does
+
+
+def zst_in_two(data: bytes) -> bytes:
+    return zst(data[:1000]) + zst(data[1000:])
+
+
+@pytest.mark.parametrize("squeeze", [gzip.compress, lzma.compress, in_two, zst, zst_in_two])
 def test_compressed(read: Read, squeeze: Callable[[bytes], bytes]) -> None:
     """The contents decide, not the name."""
     found = read(squeeze(TEXT), name="app.log")
@@ -47,21 +55,42 @@ def test_compressed_utf16(read: Read) -> None:
     assert boom and boom.source.line == 2
 
 
-def test_zst_needs_a_library_or_is_read(read: Read) -> None:
-    frame = bytes.fromhex("28b52ffd2016b10000") + b"boom happened in file\n"  # one raw block, as zstd's format has it
-    if any(map(find_spec, ("zstandard", "compression.zstd",
-    "backports.zstd")[: 1 if sys.version_info < (3, 14) else 2])):
-        found = read(frame).get("app.boom")
-        assert found and found.source.line == 1
-    else:
-        with pytest.raises(LogError, match=r"app\.log: reading \.zst needs Python 3\.14 or the package zstandard"):
-            read(frame)
+def test_zst_as_its_format_has_it(read: Read) -> None:
+    frame = bytes.fromhex("28b52ffd2016b10000") + b"boom happened in file\n"  # one raw block
+    found = read(frame).get("app.boom")
+    assert found and found.source.line == 1
 
 
-@pytest.mark.parametrize("squeeze", [gzip.compress, lzma.compress])
+def test_zst_with_skippable_frames(read: Read) -> None:
+    """pzstd and the seekable format put frames without text in front, between and behind."""
+    skip = bytes.fromhex("502a4d18") + (5).to_bytes(4, "little") + b"index"
+    found = read(skip + zst(TEXT[:5000]) + skip + zst(TEXT[5000:]) + skip)
+    boom = found.get("app.boom")
+    assert boom and boom.source.line == 30_001 and found.files[0].truncated == ""
+
+
+def test_zst_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("compression", "compression.zstd", "backports", "backports.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    path = tmp_path / "app.log.zst"
+    path.write_bytes(bytes.fromhex("28b52ffd2016b10000") + b"boom happened in file\n")
+    with pytest.raises(LogError, match=r"log\.zst: reading \.zst needs Python 3\.14 or backports\.zstd; or: zstd -dc"):
+        read_logs([str(path)], [])
+
+
+def test_zst_with_a_window_that_takes_too_much_memory(read: Read) -> None:
+    """What `zstd --ultra --long=31` writes needs 2 GB to be read: refused, as zstd itself does."""
+    options = {zstd.CompressionParameter.window_log: 31, zstd.CompressionParameter.enable_long_distance_matching: 1}
+    squeezer = zstd.ZstdCompressor(options=options)
+    data = squeezer.compress(b"boom happened in file\n" * 1000, squeezer.FLUSH_BLOCK) + squeezer.flush()
+    [file] = read(data).files
+    assert "compressed data is damaged" in file.truncated and file.bytes == 0
+
+
+@pytest.mark.parametrize("squeeze", [gzip.compress, lzma.compress, zst])
 @pytest.mark.parametrize("damage", ["cut", "flip", "tail"])
 def test_damaged(read: Read, squeeze: Callable[[bytes], bytes], damage: str) -> None:
-    data = bytearray(squeeze(b"boom happened in start\n" + os.urandom(90_000).hex().encode() + b"\n"))
+    data = bytearray(squeeze(b"boom happened in start\n" + os.urandom(200_000).hex().encode() + b"\n"))
     if damage == "cut":
         del data[len(data) * 2 // 3:]
     elif damage == "flip":
@@ -81,10 +110,17 @@ def bomb(megabytes: int) -> bytes:
     return b"".join(squeezer.compress(piece) for _ in range(megabytes)) + squeezer.flush()
 
 
-def test_bombs_are_bounded(tmp_path: Path, signatures: tuple[Signature, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def zst_bomb(megabytes: int) -> bytes:
+    return zst(bytes(megabytes << 20))  # 64 MB in 2 KB
+
+
+@pytest.mark.parametrize("make", [bomb, zst_bomb])
+def test_bombs_are_bounded(
+    tmp_path: Path, signatures: tuple[Signature, ...], monkeypatch: pytest.MonkeyPatch, make: Callable[[int], bytes]
+) -> None:
     monkeypatch.setattr(compressed_module, "RATIO_FROM", 8 << 20)
-    path = tmp_path / "bomb.gz"
-    path.write_bytes(bomb(64))
+    path = tmp_path / "bomb.log"
+    path.write_bytes(make(64))
     [file] = read_logs([str(path)], signatures).files
     assert "grew to 300 times" in file.truncated and file.bytes < 10 << 20
     [file] = read_logs([str(path)], signatures, Limits(max_bytes=1 << 20)).files
@@ -99,7 +135,7 @@ def test_plain_files_are_bounded_too(tmp_path: Path, signatures: tuple[Signature
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=400), st.sampled_from([b"\x1f\x8b\x08", b"\xfd7zXZ\x00"]), st.integers(1, 64))
+@given(st.binary(max_size=400), st.sampled_from(sorted(compressed_module._MAGIC)), st.integers(1, 64))
 def test_damaged_streams_end(data: bytes, magic: bytes, size: int) -> None:
     kind = kind_of(magic + data)
     assert kind
