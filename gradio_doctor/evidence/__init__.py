@@ -15,15 +15,21 @@ from gradio_doctor.evidence.source import (
     ModuleOrigin,
     Requirement,
     Setting,
+    SharedWrite,
+    SlowCall,
     SyntaxFault,
 )
+from gradio_doctor.evidence.stacks import ProcessStacks, StackFrame, Stacks, StackSample, ThreadStack
 from gradio_doctor.evidence.target import Target, WantedAddress
+from gradio_doctor.evidence.threads import KernelThread, ProcessThreads, Resource, SystemCall, Threads, ThreadSample
 
 __all__ = [
     "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Environment", "EnvironmentRead", "ExceptionLink",
     "Frame",
     "Handler", "HttpAnswer", "HttpAnswers", "Import", "Instances", "Interpreter", "KernelEvent", "KernelLog",
     "Layer", "Listener", "Listeners", "Location", "LogEvents", "LogFile", "LogMatch", "LogSample", "ModuleOrigin",
-    "PathAccess", "Paths", "Process", "Processes", "Requirement", "Run", "Setting", "Source", "SourceKind",
-    "SyntaxFault", "Target", "Traceback", "WantedAddress",
+    "PathAccess", "Paths", "Process", "Processes", "Requirement", "Run", "Setting", "SharedWrite",
+    "SlowCall", "Source", "SourceKind", "SyntaxFault", "Target", "Traceback", "WantedAddress",
+    "KernelThread", "ProcessStacks", "ProcessThreads", "Resource", "StackFrame", "StackSample", "Stacks", "SystemCall",
+    "ThreadSample", "ThreadStack", "Threads",
 ]

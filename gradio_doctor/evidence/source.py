@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from gradio_doctor.evidence.base import Location
+
 Reach = Literal["yes", "main-guard", "conditional", "function", "unreachable"]
 Value = str | int | float | bool | None
 
@@ -61,13 +63,77 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A function that Gradio calls on an event. `event` is the listener's name (click, submit, Interface, load)."""
+    """A function that Gradio calls on an event. `event` is the listener's name (click, submit, Interface, load).
+
+    The functions of a web app that Gradio is mounted on are "route" and "middleware". `end` is the last line of the
+    function; `settings` are what its listener says of queueing (concurrency_limit, queue, batch).
+    """
 
     name: str
     file: str
     line: int
     is_async: bool
     event: str
+    end: int = 0
+    settings: tuple[Setting, ...] = ()
+
+    def get(self, name: str) -> Setting | None:
+        """A setting of its listener by name."""
+        return next((s for s in self.settings if s.name == name), None)
+
+
+SlowKind = Literal["sleep", "network", "process", "database", "model", "load", "lock", "wait", "cpu", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class SlowCall:
+    """A call that waits or computes for long, and the way to it through the app's own code.
+
+    `chain`: the first place is in the handler, each further one in the function that the one before calls, the last is
+    the call `what` itself. `handler` is None for what runs before the app serves. `weak`: it is often quick.
+    `unlimited`: it waits for a network without a time limit. `always`: nothing on the way is under a condition or in a
+    cache. `seconds`: how long, where the source says it.
+    """
+
+    kind: SlowKind
+    what: str
+    chain: tuple[Location, ...]
+    handler: Handler | None = None
+    weak: bool = False
+    unlimited: bool = False
+    always: bool = False
+    seconds: float | None = None
+
+    @property
+    def location(self) -> Location:
+        """The place of the call itself."""
+        return self.chain[-1]
+
+    @property
+    def on_loop(self) -> bool:
+        """True when it runs on the event loop, and all others wait for it."""
+        return self.handler is not None and self.handler.is_async
+
+
+SharedKind = Literal["update", "content", "replace", "once"]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWrite:
+    """A handler changes an object that all users share, and no lock is around it.
+
+    `kind`: "update" reads a value and writes it back; "content" puts what a user sent into a container; "replace" puts
+    it in place of the old value; "once" fills what was empty. `handlers` are all that come to it; `concurrent` when
+    Gradio may run them at the same time; `read`: handlers read it as well.
+    """
+
+    name: str
+    kind: SharedKind
+    location: Location
+    defined: Location
+    handlers: tuple[Handler, ...]
+    concurrent: bool = False
+    read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +174,8 @@ class AppSource:
     environment: tuple[EnvironmentRead, ...] = ()
     environment_sets: tuple[Setting, ...] = ()
     unread: tuple[str, ...] = ()
+    slow: tuple[SlowCall, ...] = ()
+    shared: tuple[SharedWrite, ...] = ()
     modified: float = 0.0  # when the newest of the files was changed, seconds since the epoch; 0 unknown
 
     @property
@@ -118,6 +186,15 @@ class AppSource:
     def named(self, name: str) -> tuple[Call, ...]:
         """The configuring calls of one name ("launch", "queue", ...), in source order."""
         return tuple(c for c in self.calls if c.name == name)
+
+    def handlers_at(self, file: str, line: int) -> tuple[Handler, ...]:
+        """The handlers inside whose function a line lies (a frame of a stack)."""
+        return tuple(h for h in self.handlers if h.file == file and h.line <= line <= max(h.line, h.end))
+
+    def slow_at(self, file: str, line: int) -> tuple[SlowCall, ...]:
+        """The slow calls whose way leads over a line (a frame of a stack), those that end there first."""
+        over = [c for c in self.slow if any(p.file == file and p.line == line for p in c.chain)]
+        return tuple(sorted(over, key=lambda c: (c.location.file, c.location.line) != (file, line)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from gradio_doctor.evidence import Absent, HttpAnswer, HttpAnswers
 from gradio_doctor.probes.app_address import AppAddress, find_address
 from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.exchange import Reply, Request, Server, ask
+from gradio_doctor.probes.watching import Watching
 
 _ALL_SECONDS = 4.5
 _PAGE_SECONDS = 3.0
@@ -37,12 +38,23 @@ def probe_http(context: Context) -> HttpAnswers | Absent:
     if not context.options.allows("probe"):
         return Absent("asking the app over HTTP needs --invasive probe", "gradio-doctor diagnose --invasive probe")
     address = find_address(context)
-    return address if isinstance(address, Absent) else ask_app(address)
+    if isinstance(address, Absent):
+        return address
+    watching = context.get(Watching)
+    if isinstance(watching, Absent):
+        return ask_app(address)
+    found = ask_app(address, watching.hangs)
+    if all(a.outcome == "answered" for a in found.answers):
+        watching.hurry.set()
+    return found
 
 
-def ask_app(address: AppAddress) -> HttpAnswers:
-    """Ask whatever listens at an address; the queue only once it is known to be Gradio 4 or later."""
-    talk = _Talk(Server(address.host, address.port, address.tls))
+def ask_app(address: AppAddress, hangs: Callable[[], bool] = lambda: False) -> HttpAnswers:
+    """Ask whatever listens at an address; the queue only once it is known to be Gradio 4 or later.
+
+    Silence is taken for a hang when `hangs` confirms it; else the app is asked once more.
+    """
+    talk = _Talk(Server(address.host, address.port, address.tls), hangs)
     prefix = _ask_loop(talk, address.prefixes)
     if talk.first("loop").outcome != "answered":
         return _without_gradio(talk, prefix)
@@ -72,6 +84,7 @@ class _Talk:
     """The conversation with one server: what was answered so far, and the time that is left for more."""
 
     server: Server
+    hangs: Callable[[], bool]
     answers: list[HttpAnswer] = field(default_factory=list)
     deadline: float = field(default_factory=lambda: time.monotonic() + _ALL_SECONDS)
 
@@ -86,8 +99,10 @@ class _Talk:
         return next(a for a in self.answers if a.probe == probe)
 
     def twice(self, request: Request) -> list[Reply]:
-        """Ask, and once more when no answer came: a pause is not a hang. The last reply comes first."""
+        """Ask, and once more when no answer came and that is no sure hang. The last reply comes first."""
         replies = [self.ask(request)]
+        if replies[0].answer.outcome == "timeout" and self.hangs():
+            return replies
         if replies[0].answer.outcome in ("timeout", "reset"):
             time.sleep(_BREATH if replies[0].answer.outcome == "reset" else 0)
             replies.insert(0, self.ask(request))

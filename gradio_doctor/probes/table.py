@@ -20,6 +20,8 @@ _LIVE: Mapping[type, str] = {
     ev.BindPolicy: "bind_policy:probe_bind_policy",
     ev.HttpAnswers: "http:probe_http",
     ev.AcceptQueue: "accept_queue:probe_accept_queue",
+    ev.Threads: "watching:probe_threads",
+    ev.Stacks: "watching:probe_stacks",
     ev.Run: "run:probe_run",
     ev.KernelLog: "kernel_log:probe_kernel_log",
     ev.Paths: "paths:probe_paths",
@@ -28,7 +30,12 @@ _LIVE: Mapping[type, str] = {
 
 def live_probes(signatures: Sequence[Signature]) -> dict[type, Probe]:
     """Every probe: for `diagnose`."""
-    return {kind: _lazy(place) for kind, place in _LIVE.items()} | log_probes(signatures)
+    from gradio_doctor.live.model import Live
+    from gradio_doctor.probes.live import probe_live
+    from gradio_doctor.probes.watching import Watching, begin_watching
+
+    together: dict[type, Probe] = {Watching: begin_watching, Live: probe_live}
+    return {kind: _lazy(place) for kind, place in _LIVE.items()} | together | log_probes(signatures)
 
 
 def log_probes(signatures: Sequence[Signature]) -> dict[type, Probe]:

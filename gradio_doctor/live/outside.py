@@ -1,0 +1,60 @@
+"""Threads that wait for something outside of them: another server, the app itself, a pipe, a pool of connections."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from gradio_doctor.live.making import of_thread
+from gradio_doctor.live.model import Judgement, JudgementKind, ProcessView, ThreadView
+
+_SERVING = ("loop", "worker", "executor")
+
+
+def judge_outside(process: ProcessView) -> Iterator[Judgement]:
+    """Self-calls, waits on other servers (one for each), on pools of connections, and on full pipes."""
+    waiting = [t for t in process.threads if t.wait is not None and t.verdict == "waiting"]
+    serving = [t for t in waiting if t.role in _SERVING or not process.complete]
+    peers: dict[tuple[JudgementKind, str], list[ThreadView]] = defaultdict(list)
+    for view in serving:
+        if key := _peer(view):
+            peers[key].append(view)
+    for (kind, remote), views in peers.items():
+        yield _grouped(kind, views, process, remote=remote, port=remote.rpartition(":")[2])
+    pools: dict[str, list[ThreadView]] = defaultdict(list)
+    for view in serving:
+        if view.wait is not None and view.wait.kind == "pool":
+            pools[view.wait.library].append(view)
+    for library, views in pools.items():
+        yield _grouped("connection-pool-wait", views, process, library=library)
+    if full := [t for t in waiting if t.wait is not None and t.wait.kind == "pipe-full"]:
+        yield _pipe(full)
+
+
+def _peer(view: ThreadView) -> tuple[JudgementKind, str] | None:
+    """Who is waited on, as (kind, address); None for a wait on something else, or on an accepted connection."""
+    wait = view.wait
+    if wait is None or wait.kind != "socket" or wait.resource is None or not wait.resource.remote:
+        return None
+    if wait.resource.peer in ("self", "app"):
+        return "self-call", wait.resource.remote
+    return "upstream-wait", wait.resource.remote
+
+
+def _grouped(kind: JudgementKind, views: Sequence[ThreadView], process: ProcessView, **facts: str) -> Judgement:
+    """One judgement for all threads that wait on the same; the loop's own wait is shown first."""
+    first = next((v for v in views if v.role == "loop"), max(views, key=lambda v: v.since_run or 0.0))
+    endless = all(v.wait is not None and v.wait.endless for v in views)
+    return of_thread(
+        kind, first, sure=process.complete and first.steady, threads=tuple(v.tid for v in views),
+        count=str(len(views)), endless="yes" if endless else "no", **facts,
+    )
+
+
+def _pipe(views: Sequence[ThreadView]) -> Judgement:
+    first = next((v for v in views if v.role == "loop"), views[0])
+    resource = first.wait.resource if first.wait else None
+    fd = resource.fd if resource else None
+    stream = {1: "stdout", 2: "stderr"}.get(fd if fd is not None else -1, "")
+    readers = ", ".join(map(str, resource.readers)) if resource else ""
+    return of_thread("pipe-full", first, sure=True, threads=tuple(v.tid for v in views), stream=stream, readers=readers)

@@ -1,0 +1,52 @@
+"""What the running app's threads are doing, judged: the kernel's view and the stacks, put together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from gradio_doctor.evidence import Absent, AppSource, HttpAnswers, Instances, Listeners, Stacks, Threads
+from gradio_doctor.live.fold import fold
+from gradio_doctor.live.judge import judge
+from gradio_doctor.live.model import Judgement, Live
+from gradio_doctor.live.pool import DEFAULT_LIMITS
+from gradio_doctor.live.views import view_processes
+from gradio_doctor.probes.base import Context
+from gradio_doctor.probes.threads_read import cpu_times
+
+PATIENCE = 3.0  # seconds; a wait that is shorter is what calls to other machines are made of
+_WAITS = ("upstream-wait", "connection-pool-wait", "lock-convoy")
+
+
+def probe_live(context: Context) -> Live | Absent:
+    """Judge the app's threads. Waits for others are watched until they have lasted for three seconds."""
+    http = context.known(HttpAnswers)
+    threads = context.get(Threads)
+    stacks = context.get(Stacks)
+    if isinstance(threads, Absent) and isinstance(stacks, Absent):
+        return threads
+    instances, source = context.get(Instances), context.known(AppSource)
+    loop = http.get("loop") if isinstance(http, HttpAnswers) else None
+    answers = None if loop is None else loop.outcome == "answered"
+    limits = (*DEFAULT_LIMITS, *(_max_threads(source) if isinstance(source, AppSource) else ()))
+    found = judge(threads, stacks, listeners=context.known(Listeners), limits=limits, loop_answers=answers)
+    main = () if isinstance(instances, Absent) else instances.main
+    groups = {p.pid: fold(p.threads) for p in view_processes(threads, stacks)}
+    return Live(_lasting(found), groups, isinstance(stacks, Stacks), tuple(p.pid for p in main))
+
+
+def _max_threads(source: AppSource) -> Sequence[int]:
+    values = [s.value for c in source.named("launch") if (s := c.get("max_threads")) and s.known]
+    return [v for v in values if isinstance(v, int) and not isinstance(v, bool)]
+
+
+def _lasting(found: Sequence[Judgement]) -> tuple[Judgement, ...]:
+    """Without the waits that end before they have lasted for PATIENCE: meanwhile, their threads use no CPU at all."""
+    short = [j for j in found if j.kind in _WAITS and (j.seconds or 0.0) < PATIENCE]
+    if not short:
+        return tuple(found)
+    before = {j.pid: cpu_times(j.pid) for j in short}
+    time.sleep(PATIENCE - min(j.seconds or 0.0 for j in short))
+    after = {pid: cpu_times(pid) for pid in before}
+    ended = [j for j in short if not any(before[j.pid].get(t, -1.0) == after[j.pid].get(t) for t in j.threads)]
+    return tuple(j for j in found if not any(j is e for e in ended))
