@@ -18,10 +18,12 @@ from gradio_doctor.diagnosis import (
 from gradio_doctor.engine import Examination
 from gradio_doctor.evidence import Location
 from gradio_doctor.fill import fill, fill_prose
+from gradio_doctor.foresight import predictions
 from gradio_doctor.knowledge.model import SEVERITIES, Cause, Knowledge, Prose, Severity, names
 from gradio_doctor.rank import Ranking, contribution, expected_drop, merged, rank, ruled_out
 from gradio_doctor.sdk import Finding
 from gradio_doctor.tree import Walk
+from gradio_doctor.wording import finding_text
 
 REPORTED = 0.05  # causes less probable than this are not worth a tired person's time
 CONTRIBUTING = 0.5
@@ -43,6 +45,7 @@ def assemble(
     symptoms = _symptoms(knowledge, findings)
     causes = _causes(knowledge, findings, ranking, facts, walked.path, bool(symptoms))
     causes = tuple(_with_snippet(c, snippet) for c in causes)
+    ahead = predictions(knowledge, examination.findings, findings, {c.id for c in causes}, set(candidates))
     gates = {c: why for c in candidates if (why := _gate(knowledge, c, findings))}
     return Diagnosis(
         target=examination.target,
@@ -55,6 +58,7 @@ def assemble(
         next_look=_next_look(examination, ranking, causes, walked),
         facts=dict(facts),
         symptoms=() if causes else symptoms,
+        predictions=ahead,
     )
 
 
@@ -68,16 +72,20 @@ def _excluded(knowledge: Knowledge, walked: Walk, findings: Mapping[str, Finding
     out: dict[str, Prose] = {}
     for exclusion in walked.exclusions:
         for name in exclusion.causes:
-            links = knowledge.causes[name].links
-            if not any(n in findings and findings[n].seen for n in links):
+            if not _pointed_at(knowledge, name, findings):
                 out.setdefault(name, exclusion.because)
     return out
 
 
+def _pointed_at(knowledge: Knowledge, cause: str, findings: Mapping[str, Finding]) -> bool:
+    """True when something that was seen, other than a prediction, points at a cause."""
+    seen = (n for n in knowledge.causes[cause].links if n in findings and findings[n].seen)
+    return any(not knowledge.is_prediction(n) for n in seen)
+
+
 def _gate(knowledge: Knowledge, cause: str, findings: Mapping[str, Finding]) -> Prose | None:
     """Why a cause that something pointed at is ruled out by its gates, or None."""
-    links = knowledge.causes[cause].links
-    if not any(n in findings and findings[n].seen for n in links):
+    if not _pointed_at(knowledge, cause, findings):
         return None
     name = ruled_out(knowledge.causes[cause], findings)
     if name is None:
@@ -86,21 +94,6 @@ def _gate(knowledge: Knowledge, cause: str, findings: Mapping[str, Finding]) -> 
         return finding_text(knowledge, findings[name])
     looked = ", ".join(n for n in knowledge.causes[cause].requires if n in findings)
     return Prose(f"none of its signs is there ({looked})", f"没有它的任何迹象（{looked}）")
-
-
-def finding_text(knowledge: Knowledge, finding: Finding) -> Prose:
-    """What a finding says: the line itself for a log signature, else its prose filled with its facts."""
-    if "line_text" in finding.facts:
-        return Prose(finding.facts["line_text"])
-    kind = knowledge.findings.get(finding.id)
-    if kind is None:
-        return Prose(finding.id)
-    filled = fill_prose(kind.text, finding.facts)
-    return filled or Prose(_unfilled(kind.text.en), _unfilled(kind.text.zh))
-
-
-def _unfilled(text: str) -> str:
-    return text.replace("{", "").replace("}", "")
 
 
 def _symptoms(knowledge: Knowledge, findings: Mapping[str, Finding]) -> tuple[Item, ...]:

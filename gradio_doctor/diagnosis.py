@@ -77,6 +77,21 @@ class CauseFound:
 
 
 @dataclass(frozen=True, slots=True)
+class Prediction:
+    """What may go wrong, read off the source: nothing says that it does now. `causes` are what it would lead to.
+
+    `chain` is the way through the user's code, the place where it happens last.
+    """
+
+    finding: str
+    severity: Severity
+    text: Prose
+    causes: tuple[str, ...]
+    chain: tuple[Location, ...] = ()
+    fix: Prose | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RuledOut:
     """A cause that does not hold, and why."""
 
@@ -124,6 +139,7 @@ class Diagnosis:
     symptoms: tuple[Item, ...] = ()
     timeline: tuple[Event, ...] = ()
     chain: tuple[Event, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
 

@@ -104,12 +104,13 @@ def contribution(knowledge: Knowledge, cause: str, finding: Finding, weight: flo
 def rank(knowledge: Knowledge, findings: Mapping[str, Finding], candidates: Iterable[str] | None = None) -> Ranking:
     """The posterior over causes. `candidates` limits the causes considered (default: all not ruled out).
 
-    Only causes that a seen finding points at take part; without one, everything is unknown.
+    Only causes that a seen finding points at take part (a prediction does not); without one, everything is unknown.
     """
     weights = damping(knowledge, findings)
     wanted = set(knowledge.causes if candidates is None else candidates)
     causes = [knowledge.causes[c] for c in sorted(wanted)]
-    pointed = [c.id for c in causes if not weights.keys().isdisjoint(c.links) and ruled_out(c, findings) is None]
+    pointing = {name for name in weights if not knowledge.is_prediction(name)}
+    pointed = [c.id for c in causes if not pointing.isdisjoint(c.links) and ruled_out(c, findings) is None]
     scores = _scores(knowledge, findings, weights, pointed)
     top = max(scores.values())
     total = sum(math.exp(s - top) for s in scores.values())

@@ -40,17 +40,21 @@ from gradio_doctor.evidence import (
     Process,
     Processes,
     Run,
+    SharedWrite,
+    SlowCall,
     Source,
     Target,
     Traceback,
     WantedAddress,
 )
+from gradio_doctor.live.model import Judgement, Live
 
 __all__ = [
     "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Check", "Environment",
     "ExceptionLink", "Finding", "Frame",
-    "Handler", "HttpAnswer", "HttpAnswers", "Instances", "Interpreter", "KernelLog", "Listener", "Listeners",
-    "Location", "LogEvents", "LogMatch", "LogSample", "Need", "Paths", "Process", "Processes", "Run", "Source",
+    "Handler", "HttpAnswer", "HttpAnswers", "Instances", "Interpreter", "Judgement", "KernelLog", "Listener",
+    "Listeners", "Live", "Location", "LogEvents", "LogMatch", "LogSample", "Need", "Paths", "Process", "Processes", "Run", "SharedWrite",
+    "SlowCall", "Source",
     "Target", "Traceback", "WantedAddress", "check",
 ]
 
@@ -63,7 +67,8 @@ class Finding:
     and is not there; what was not looked for is never a Finding. `facts` fill the prose and the remedies.
     `witness` groups findings read off one and the same thing (one log line, one process), which count less together
     than independent ones; "" lets the source decide. `replaces` names findings (raw log signatures too) that this one
-    reads better: they are dropped. `context` are the log lines around it, when they were asked for.
+    reads better: they are dropped. `context` are the log lines around it, when they were asked for. `chain` is the way
+    through the user's code to `location`, the outermost place first.
     """
 
     id: str
@@ -74,6 +79,7 @@ class Finding:
     witness: str = ""
     replaces: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
+    chain: tuple[Location, ...] = ()
 
     @property
     def witness_key(self) -> str:

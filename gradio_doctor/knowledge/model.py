@@ -79,7 +79,9 @@ class Cause:
 class FindingKind:
     """What a finding means. `leak` is P(finding | none of the modelled causes).
 
-    `symptom` marks a finding that says something is wrong even if no cause explains it.
+    `symptom` marks a finding that says something is wrong even if no cause explains it. `predicts` marks one that says
+    what may go wrong, read off the source: alone it makes no cause, it only raises one that something else points at;
+    else it is told apart, with that severity, and `fix` (a template) says what to do.
     """
 
     id: str
@@ -87,6 +89,8 @@ class FindingKind:
     leak: float
     symptom: bool = False
     place: str = ""
+    predicts: Severity | None = None
+    fix: Prose | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,11 @@ class Knowledge:
     tree: Tree
     unknown_prior: float = 0.3
     temperature: float = 1.0
+
+    def is_prediction(self, finding: str) -> bool:
+        """True for a finding that says what may go wrong, not what is wrong."""
+        kind = self.findings.get(finding)
+        return kind is not None and kind.predicts is not None
 
     def matching(self, patterns: Iterable[str]) -> tuple[str, ...]:
         """The ids of the causes that any of the patterns (ids, prefixes like `port`, globs) names."""

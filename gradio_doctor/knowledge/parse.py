@@ -35,7 +35,7 @@ class _Family:
         self.causes: dict[str, Cause] = {}
         self.findings: dict[str, FindingKind] = {}
         self.signatures: dict[str, Signature] = {}
-        self.means: list[tuple[str, str, float, str]] = []  # signature, cause, P, place
+        self.means: list[tuple[str, str, float, str]] = []  # signature or finding, cause, P, place
         self.questions: dict[str, Question] = {}
         self.start = ""
         self.start_of_logs = ""
@@ -49,6 +49,7 @@ class _Family:
         for name, fields in top.named("findings").items():
             self._unique(name, fields, self.findings, self.signatures)
             self.findings[name] = _finding(name, fields)
+            self.means += [(name, c, p, fields.place) for c, p in fields.words("means").items()]
         for fields in top.maps("signatures"):
             self._add_signature(fields)
         for fields in top.maps("questions"):
@@ -92,10 +93,11 @@ def _remedy(fields: Fields) -> Remedy:
 
 
 def _finding(name: str, fields: Fields) -> FindingKind:
-    fields.only("text", "leak", "symptom")
-    return FindingKind(
-        name, fields.prose("text"), fields.number("leak", 0.01, 1e-5, 0.99), fields.flag("symptom"), fields.place
-    )
+    fields.only("text", "leak", "symptom", "means", "predicts", "fix")
+    predicts = fields.severity("predicts", "info") if fields.has("predicts") else None
+    fix = fields.prose("fix") if fields.has("fix") else None
+    leak, symptom = fields.number("leak", 0.01, 1e-5, 0.99), fields.flag("symptom")
+    return FindingKind(name, fields.prose("text"), leak, symptom, fields.place, predicts, fix)
 
 
 def _signature(name: str, fields: Fields) -> Signature:

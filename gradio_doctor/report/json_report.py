@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from gradio_doctor import __version__
-from gradio_doctor.diagnosis import CauseFound, CheckRun, Diagnosis, Item
+from gradio_doctor.diagnosis import CauseFound, CheckRun, Diagnosis, Item, Prediction
 from gradio_doctor.evidence import Source, Target
 from gradio_doctor.report.unlock import pasteable
 from gradio_doctor.timeline import Event
@@ -29,6 +29,7 @@ def to_dict(diagnosis: Diagnosis, lang: str = "en") -> dict[str, Any]:
         "symptoms": [_item(i, lang) for i in diagnosis.symptoms],
         "timeline": [_event(e) for e in diagnosis.timeline],
         "chain": [_event(e) for e in diagnosis.chain],
+        "predictions": [_prediction(p, lang) for p in diagnosis.predictions],
         "notes": list(diagnosis.notes),
         "seconds": round(diagnosis.seconds, 3),
     }
@@ -73,6 +74,14 @@ def _cause(cause: CauseFound, lang: str) -> dict[str, Any]:
         if lines := cause.code:
             out["location"]["snippet"] = [{"line": n, "text": text} for n, text in lines]
     return out
+
+
+def _prediction(one: Prediction, lang: str) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "finding": one.finding, "severity": one.severity, "text": one.text.pick(lang), "causes": list(one.causes),
+        "chain": [{"file": p.file, "line": p.line, "function": p.function, "text": p.text} for p in one.chain],
+    }
+    return out | ({"fix": one.fix.pick(lang)} if one.fix else {})
 
 
 def _item(item: Item, lang: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradio_doctor.report.words import WORDS
@@ -20,3 +21,9 @@ class Line:
 def heading(key: str, lang: str) -> list[Line]:
     """A blank line and the heading of a part."""
     return [Line(), Line(WORDS[key].pick(lang), "heading")]
+
+
+def more(count: int, lang: str) -> Iterator[Line]:
+    """How many entries were left out, when some were."""
+    if count > 0:
+        yield Line(WORDS["more"].pick(lang).format(count=count), "dim", 2)

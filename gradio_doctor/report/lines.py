@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from gradio_doctor import __version__
 from gradio_doctor.diagnosis import CauseFound, Diagnosis, Item
-from gradio_doctor.report.line import Line, heading
+from gradio_doctor.report.ahead import ahead
+from gradio_doctor.report.line import Line, heading, more
 from gradio_doctor.report.time_line import time_line
 from gradio_doctor.report.unlock import pasteable
 from gradio_doctor.report.words import WORDS
@@ -27,6 +28,7 @@ def report_lines(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0) -> 
         out += time_line(diagnosis, lang, verbosity)
         out += _path(diagnosis, lang)
         out += _ruled_out(diagnosis, lang, verbosity)
+        out += ahead(diagnosis, lang, verbosity)
         out += _blind(diagnosis, lang, verbosity)
     return out
 
@@ -70,7 +72,7 @@ def _cause(cause: CauseFound, lang: str, verbosity: int) -> Iterator[Line]:
         for item in shown:
             yield _evidence(item, lang, verbosity)
             yield from (Line(f"| {text}", "code", 6, 0) for text in item.context)
-        yield from _more(len(seen) - len(shown), lang)
+        yield from more(len(seen) - len(shown), lang)
         if verbosity:
             for item in (i for i in cause.evidence if not i.seen):
                 yield Line(f"{WORDS['not-seen'].pick(lang)} {item.text.pick(lang)} [{item.weight:+.1f}]", "dim", 2)
@@ -119,12 +121,7 @@ def _others(causes: list[CauseFound], lang: str, verbosity: int, *, alone: bool)
         yield Line(f"- {_percent(cause.probability):>4}  {cause.id}: {cause.says.pick(lang)}", "", 2, 8)
         if (verbosity or alone or cause.role == "contributing") and cause.because.pick(lang):
             yield Line(f"{WORDS['because'].pick(lang)} {cause.because.pick(lang)}", "dim", 10)
-    yield from _more(len(causes) - len(shown), lang)
-
-
-def _more(count: int, lang: str) -> Iterator[Line]:
-    if count > 0:
-        yield Line(WORDS["more"].pick(lang).format(count=count), "dim", 2)
+    yield from more(len(causes) - len(shown), lang)
 
 
 def _symptoms(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:

@@ -18,6 +18,9 @@ WORDS = {
     "weak": Prose("Possible, but not sure enough to call", "可能，但把握不足"),
     "because": Prose("because:", "因为："),
     "symptoms": Prose("Seen, and not explained", "看到但无法解释的现象"),
+    "predictions": Prose(
+        "May go wrong (read off the source; nothing was seen of it)", "可能出问题（从源代码看出，目前未见发生）"
+    ),
     "time-line": Prose("Time line", "时间线"),
     "until": Prose("until", "直到"),
     "path": Prose("How it was found", "诊断路径"),

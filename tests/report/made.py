@@ -11,6 +11,7 @@ from gradio_doctor.diagnosis import (
     Fix,
     Item,
     NextLook,
+    Prediction,
     RuledOut,
     Step,
 )
@@ -79,6 +80,10 @@ TARGETS = st.builds(
     url=st.none() | TEXT,
 )
 FACTS = st.dictionaries(st.sampled_from(["script", "app_pid", "url", "gradio_version", "run_log", "logs", "x"]), TEXT)
+PREDICTIONS = st.builds(
+    Prediction, IDS, st.sampled_from(SEVERITIES), PROSE, st.lists(IDS, max_size=2).map(tuple),
+    st.lists(st.builds(Location, TEXT, st.integers(1, 10**6), TEXT, TEXT), max_size=3).map(tuple), st.none() | PROSE,
+)
 DIAGNOSES = st.builds(
     Diagnosis, target=TARGETS, verdict=st.sampled_from(["healthy", "diagnosed", "inconclusive"]),
     causes=st.lists(CAUSES, max_size=4).map(tuple),
@@ -86,5 +91,5 @@ DIAGNOSES = st.builds(
     checks=st.lists(RUNS, max_size=4).map(tuple), path=STEPS, unknown_probability=PROBABILITIES,
     next_look=st.none() | st.builds(NextLook, IDS, TEXT, TEXT), facts=FACTS,
     symptoms=st.lists(ITEMS, max_size=3).map(tuple), notes=st.lists(TEXT, max_size=3).map(tuple),
-    seconds=st.floats(0, 1e5),
+    seconds=st.floats(0, 1e5), predictions=st.lists(PREDICTIONS, max_size=6).map(tuple),
 )

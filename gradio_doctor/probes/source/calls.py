@@ -12,7 +12,7 @@ from gradio_doctor.probes.source.constants import Constants, Reading
 from gradio_doctor.probes.source.names import External, Instance, Names, Parameter
 from gradio_doctor.probes.source.reach import reach_of
 from gradio_doctor.probes.source.scopes import Scope, Site
-from gradio_doctor.probes.source.vocabulary import CONSTRUCTORS, KEYWORDS, NOTED, POSITIONAL
+from gradio_doctor.probes.source.vocabulary import CONSTRUCTORS, KEYWORDS, NOTED, POSITIONAL, QUEUEING
 
 MAX_STRING = 500  # characters of a setting's value
 
@@ -21,7 +21,7 @@ def read_calls(scope: Scope, names: Names, constants: Constants, unread: list[st
     """The configuring calls in a scope, in source order."""
     for site in scope.sites:
         if isinstance(site.node, ast.Call):
-            name = _configures(site.node, scope, names)
+            name = configures(site.node, scope, names)
             if name:
                 yield _call(name, site, site.node, scope, _Settings(scope, constants, unread))
 
@@ -32,7 +32,13 @@ def _call(name: str, site: Site, node: ast.Call, scope: Scope, settings: _Settin
     return Call(name, scope.module.path, line, reach, tuple(settings.read(name, node)))
 
 
-def _configures(node: ast.Call, scope: Scope, names: Names) -> str:
+def listener_settings(node: ast.Call, scope: Scope, constants: Constants) -> tuple[Setting, ...]:
+    """What an event listener says of queueing: how many at once, whether through the queue, in batches."""
+    settings = _Settings(scope, constants, [])
+    return tuple(settings.named(k.arg, k.value) for k in node.keywords if k.arg in QUEUEING)
+
+
+def configures(node: ast.Call, scope: Scope, names: Names) -> str:
     """The name of a configuring call, "" for another call."""
     if isinstance(node.func, ast.Attribute) and node.func.attr in KEYWORDS:
         return node.func.attr if _is_app(node, node.func, scope, names) else ""
@@ -76,17 +82,18 @@ class _Settings:
         order = POSITIONAL.get(name, ())
         for i, argument in enumerate(node.args):
             if i < len(order) and not isinstance(argument, ast.Starred):
-                yield self._setting(order[i], argument)
+                yield self.named(order[i], argument)
             else:
                 self._note(node, f"{name}() has arguments without a name ({text_of(argument, self.scope.module)})")
                 break
         for keyword in node.keywords:
             if keyword.arg:
-                yield self._setting(keyword.arg, keyword.value)
+                yield self.named(keyword.arg, keyword.value)
             else:
                 yield from self._expanded(name, node, keyword.value)
 
-    def _setting(self, name: str, expr: ast.expr) -> Setting:
+    def named(self, name: str, expr: ast.expr) -> Setting:
+        """One argument by its name."""
         reading = self.constants.read(expr, self.scope)
         hidden = is_secret_name(name) and reading.value not in (None, False, True, "")
         hidden = hidden or (is_secret_name(name) and isinstance(expr, (ast.Tuple, ast.List, ast.Dict)))
@@ -103,7 +110,7 @@ class _Settings:
             self._note(node, f"{name}() takes **{redact_text(text_of(value, self.scope.module))}")
             return
         for key, expr in pairs:
-            yield self._setting(key, expr)
+            yield self.named(key, expr)
 
     def _entries(self, value: ast.expr) -> list[tuple[str, ast.expr]] | None:
         if isinstance(value, ast.Name):

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from gradio_doctor.evidence.source import Handler
+from gradio_doctor.probes.source.calls import listener_settings
 from gradio_doctor.probes.source.code import text_of
+from gradio_doctor.probes.source.constants import Constants
 from gradio_doctor.probes.source.names import Anonymous, External, Instance, Names, Origin, Parameter
-from gradio_doctor.probes.source.scopes import Class, Decorated, Function, Scope
+from gradio_doctor.probes.source.scopes import Class, Decorated, Scope
 from gradio_doctor.probes.source.vocabulary import AMBIGUOUS, LISTENER_KEYWORDS, LISTENERS, MAKERS
+from gradio_doctor.probes.source.wrappers import made_by, wrapper_of
 
 MAX_CHOICES = 20  # functions that one `fn=` may stand for
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A handler and the code that it runs."""
+
+    handler: Handler
+    body: Scope | Anonymous
+    wrapped: tuple[Scope | Anonymous, ...] = ()  # what `wrap(f)` was given, when the wrapper calls that where it runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,26 +35,30 @@ class _Wanted:
     expr: ast.expr
 
 
-def read_handlers(scope: Scope, names: Names, unread: list[str]) -> Iterator[Handler]:
-    """The handlers that a scope registers, in source order."""
+def read_roots(scope: Scope, constants: Constants, unread: list[str]) -> Iterator[Root]:
+    """The handlers that a scope registers, in source order, each with its code."""
+    names = constants.names
     for site in scope.sites:
         if site.place.reach == "unreachable":
             continue
+        found: Iterable[Root] = ()
+        call: ast.AST = site.node
         if isinstance(site.node, Decorated):
+            call = site.node.decorator
             event = _decorator_event(site.node.decorator, scope, names)
-            if event:
-                yield _of_scope(site.node.function, event, names)
+            found = [root_of(site.node.function, event, names)] if event else ()
         elif isinstance(site.node, ast.Call):
-            for wanted in _wanted(site.node, scope, names):
-                yield from _resolve(wanted, scope, names, unread)
+            found = [r for wanted in _wanted(site.node, scope, names) for r in _resolve(wanted, scope, names, unread)]
+        settings = listener_settings(call, scope, constants) if found and isinstance(call, ast.Call) else ()
+        yield from (replace(r, handler=replace(r.handler, settings=settings)) for r in found)
 
 
 def _wanted(call: ast.Call, scope: Scope, names: Names) -> Iterator[_Wanted]:
     func = call.func
     if isinstance(func, ast.Attribute) and func.attr in LISTENERS and _is_listener(call, func, scope, names):
-        expr = argument(call, 0, "fn")
-        if expr is not None:
-            yield _Wanted(func.attr, expr)
+        for event, expr in ((func.attr, argument(call, 0, "fn")), ("validator", argument(call, -1, "validator"))):
+            if expr is not None:
+                yield _Wanted(event, expr)
         return
     if not isinstance(func, (ast.Name, ast.Attribute)):
         return
@@ -59,7 +75,10 @@ def _wanted(call: ast.Call, scope: Scope, names: Names) -> Iterator[_Wanted]:
 
 
 def _computed_value(call: ast.Call, scope: Scope, names: Names) -> Iterator[_Wanted]:
-    """A function as a component's value is called when the page loads (and every so often)."""
+    """A function as a component's value is called when the page loads (and every so often), others by its script."""
+    served = argument(call, -1, "server_functions")
+    if served is not None:
+        yield _Wanted("server_function", served)
     expr = argument(call, 0, "value")
     if isinstance(expr, (ast.Name, ast.Lambda, ast.Attribute)):
         found = names.origin(expr, scope)
@@ -116,16 +135,26 @@ def _decorator_event(decorator: ast.expr, scope: Scope, names: Names) -> str:
     return ""
 
 
-def _resolve(wanted: _Wanted, scope: Scope, names: Names, unread: list[str]) -> Iterator[Handler]:
+def _resolve(wanted: _Wanted, scope: Scope, names: Names, unread: list[str]) -> Iterator[Root]:
     for expr in _choices(wanted.expr):
         found = names.origin(expr, scope)
-        handler = _handler(found, wanted.event, names, _is_partial(expr, scope, names))
-        if handler is not None:
-            yield handler
+        root = _root(found, wanted.event, names, _is_partial(expr, scope, names))
+        if root is not None:
+            yield replace(root, wrapped=tuple(_wrapped(expr, scope, names)))
         else:
             place = names.program.place(scope.module, expr.lineno)
             text = text_of(expr, scope.module)
             unread.append(f"{place}: the handler of {wanted.event} is {text}, {_why(found)}")
+
+
+def _wrapped(expr: ast.expr, scope: Scope, names: Names) -> Iterator[Scope | Anonymous]:
+    """The function that `btn.click(wrap(f))` hands to an own wrapper which calls it itself."""
+    if isinstance(expr, ast.Call) and expr.args:
+        factory = names.origin(expr.func, scope)
+        wrapper = made_by(factory, names) if isinstance(factory, Scope) else None
+        found = names.origin(expr.args[0], scope) if wrapper is not None and wrapper.direct else None
+        if isinstance(found, (Scope, Anonymous)):
+            yield found
 
 
 def _choices(expr: ast.expr) -> list[ast.expr]:
@@ -157,35 +186,30 @@ def _is_partial(expr: ast.expr, scope: Scope, names: Names) -> bool:
     return isinstance(function, (External, Scope, Class, Instance))
 
 
-def _handler(found: Origin | None, event: str, names: Names, callable_: bool) -> Handler | None:
+def _root(found: Origin | None, event: str, names: Names, callable_: bool) -> Root | None:
     if isinstance(found, Scope) and callable_:
-        return _of_scope(found, event, names)
+        return root_of(found, event, names)
     if isinstance(found, Anonymous):  # Gradio runs it in a thread, even when it returns a coroutine
-        return Handler("<lambda>", found.scope.module.path, found.node.lineno, False, event)
+        path, line, end = found.scope.module.path, found.node.lineno, found.node.end_lineno or 0
+        return Root(Handler("<lambda>", path, line, False, event, end), found)
     if isinstance(found, Instance):  # likewise for an object, even when its __call__ is async
         method = names.member(found.cls, "__call__")
         if isinstance(method, Scope) and method.node:
-            return Handler(f"{found.cls.node.name}.__call__", method.module.path, method.node.lineno, False, event)
+            root = root_of(method, event, names)
+            return Root(replace(root.handler, name=f"{found.cls.node.name}.__call__", is_async=False), method)
     return None
 
 
-def _of_scope(function: Scope, event: str, names: Names) -> Handler:
+def root_of(function: Scope, event: str, names: Names) -> Root:
+    """An own function as a handler. Async as inspect sees it: an own decorator may put another one in its place."""
     node = function.node
     assert node is not None  # noqa: S101  a module is no handler
-    is_async = _is_async(node, function, names)
-    return Handler(node.name, function.module.path, node.lineno, is_async, event)
-
-
-def _is_async(node: Function, function: Scope, names: Names) -> bool:
-    """As inspect.iscoroutinefunction sees it: an own decorator may replace an async function by a plain one."""
-    result = isinstance(node, ast.AsyncFunctionDef)
+    is_async, last = isinstance(node, ast.AsyncFunctionDef), None
     for decorator in reversed(node.decorator_list):
-        target = decorator.func if isinstance(decorator, ast.Call) else decorator
-        made = names.origin(target, function.parent or function)
-        if isinstance(made, Scope) and isinstance(decorator, ast.Call) and made.returns:
-            made = names.origin(made.returns[-1], made)
-        if isinstance(made, Scope) and made.returns:
-            wrapper = names.origin(made.returns[-1], made)
-            if isinstance(wrapper, Scope) and wrapper.node is not None:
-                result = isinstance(wrapper.node, ast.AsyncFunctionDef)
-    return result
+        wrapper = wrapper_of(decorator, function.parent or function, names)
+        if wrapper is not None:
+            last, is_async = wrapper, isinstance(wrapper.function.node, ast.AsyncFunctionDef)
+    handler = Handler(node.name, function.module.path, node.lineno, is_async, event, node.end_lineno or 0)
+    if last is None or last.direct:
+        return Root(handler, function)
+    return Root(handler, last.function)  # the wrapper has the function run elsewhere

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,10 @@ class Program:
                 if not module.scopes:
                     module.scopes.append(Scope(module))
         self.clock.deadline = self._end
+
+    def allow(self, seconds: float) -> None:
+        """Give the next part of the work that long, but not beyond the time for everything."""
+        self.clock.deadline = min(self._end, time.monotonic() + seconds)
 
     def own(self, dotted: str) -> tuple[Module, str] | None:
         """The own module that a dotted name starts with, and the rest of the name; None for anybody else's."""

@@ -154,7 +154,20 @@ class Names:
             kinds = {d.id for d in node.decorator_list if isinstance(d, ast.Name)}
             if "staticmethod" not in kinds:
                 return owner if "classmethod" in kinds else Instance(owner)
-        return found
+        return self._annotated(found) or found
+
+    def _annotated(self, found: Parameter) -> Origin | None:
+        """An object of the class that a parameter is annotated with, when that is an own or a library's class."""
+        args = found.scope.node.args if found.scope.node else None
+        every = [*args.posonlyargs, *args.args, *args.kwonlyargs] if args else []
+        note = next((a.annotation for a in every if a.arg == found.name), None)
+        if not isinstance(note, (ast.Name, ast.Attribute)):
+            return None
+        kind = self.origin(note, found.scope.parent or found.scope)
+        if isinstance(kind, Class):
+            return Instance(kind)
+        named = isinstance(kind, External) and kind.root not in ("builtins", "typing") and "(" not in kind.path
+        return External(f"{kind.path}()") if isinstance(kind, External) and named else None
 
     def of_bindings(self, bindings: list[Binding], depth: int = 0) -> Origin | None:
         """What a name bound several times is: what the last binding that can be followed says."""

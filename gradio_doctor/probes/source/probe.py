@@ -6,24 +6,28 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from gradio_doctor.evidence import Absent, AppSource, Instances, SyntaxFault
+from gradio_doctor.evidence import Absent, AppSource, Call, Instances, SharedWrite, SlowCall, SyntaxFault
 from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.redact import clean, redact_text
 from gradio_doctor.probes.source.calls import read_calls
 from gradio_doctor.probes.source.constants import Constants
 from gradio_doctor.probes.source.environment import EnvironmentReader
-from gradio_doctor.probes.source.handlers import read_handlers
+from gradio_doctor.probes.source.handlers import Root, read_roots
 from gradio_doctor.probes.source.imports import is_optional, read_imports
 from gradio_doctor.probes.source.modules import MAX_SECONDS, Program, imported_names
 from gradio_doctor.probes.source.names import Names
 from gradio_doctor.probes.source.reach import spread
 from gradio_doctor.probes.source.reading import Unreadable, absolute, parse_file
+from gradio_doctor.probes.source.routes import read_routes
 from gradio_doctor.probes.source.scopes import OutOfTime, Scope
+from gradio_doctor.probes.source.shared import read_shared
+from gradio_doctor.probes.source.slow_calls import SlowCalls
 from gradio_doctor.probes.source.verifying import AppPython, app_python, confirm_fault
 
 MAX_NOTES = 200
 MAX_CONFIRMED = 3  # faults about which the app's interpreter is asked
 MAX_FOUND = 5000  # of each kind
+FORESIGHT_SECONDS = 1.0
 T = TypeVar("T")
 Choose = Callable[[], AppPython | None]
 
@@ -87,17 +91,27 @@ class _Assembly:
         self.program.load()
         self._bounded(self._spread())
         calls = self._collect(lambda s: read_calls(s, self.names, self.constants, self.unread))
-        handlers = self._collect(lambda s: read_handlers(s, self.names, self.unread))
+        roots = self._collect(lambda s: read_roots(s, self.constants, self.unread))
+        roots += self._collect(lambda s: read_routes(s, self.names))
         imports = self._collect(read_imports)
         environment = EnvironmentReader(self.constants, self.unread)
         self._collect(environment.read)
         environment.finish()
         fault = self._fault(choose)
+        slow, shared = self._foresee(roots, calls)
         return AppSource(
             self.program.main.path, tuple(m.path for m in self.program.all()), fault,
-            tuple(calls), tuple(dict.fromkeys(handlers)), tuple(imports), tuple(environment.reads),
-            tuple(environment.sets), self._notes(),
+            tuple(calls), tuple(dict.fromkeys(r.handler for r in roots)), tuple(imports), tuple(environment.reads),
+            tuple(environment.sets), self._notes(), tuple(slow), tuple(shared),
         )
+
+    def _foresee(self, roots: list[Root], calls: list[Call]) -> tuple[list[SlowCall], list[SharedWrite]]:
+        """What handlers wait for, and what they change that all users share. In a time of its own: it may be cut."""
+        below = SlowCalls(self.constants)
+        self.program.allow(FORESIGHT_SECONDS)
+        slow = self._bounded(below.read(roots)) + self._collect(below.at_import)
+        self.program.allow(FORESIGHT_SECONDS)
+        return slow, self._bounded(read_shared(below.visited, self.names, calls))
 
     def _spread(self) -> Iterator[None]:
         spread(self.program, self.names)

@@ -58,3 +58,13 @@ LISTENER_KEYWORDS = _words(
 MAKERS: dict[str, int] = {
     "Interface": 0, "ChatInterface": 0, "on": 1, "api": 0, "Examples": 3, "render": -1,
 }
+# What a listener says of queueing.
+QUEUEING = _words("concurrency_limit concurrency_id queue batch max_batch_size time_limit")
+# What registers a function with FastAPI, Starlette and the app that launch() returns.
+ROUTES = _words(
+    "get post put delete patch head options trace route api_route websocket websocket_route middleware "
+    "exception_handler"
+)
+ROUTE_ADDERS: dict[str, int] = {
+    "add_api_route": 1, "add_route": 1, "add_websocket_route": 1, "add_api_websocket_route": 1,
+}
