@@ -20,7 +20,7 @@ from gradio_doctor.sdk import (
     check,
 )
 
-from .app_tracebacks import finding, is_fault, library_of, slashes, unexplained
+from .app_tracebacks import finding, is_fault, library_of, slashes, unexplained, went_on
 
 _SYNTAX = {"SyntaxError", "IndentationError", "TabError"}
 _CODECS = {"UnicodeDecodeError", "UnicodeEncodeError", "LookupError"}
@@ -32,6 +32,7 @@ _BESIDE = ("app.exception-line", "app.own-name-error", "app.none-value", "port.r
            "server.app-came-up", "dependency.python-in-use")
 _NO_FAULTS = ("ConnectionResetError", "BrokenPipeError", "CancelledError", "ClientDisconnect", "WebSocketDisconnect")
 _TALKERS = ("requests", "httpx", "aiohttp", "gradio_client", "openai", "huggingface_hub", "urllib3")
+_ASKED = ("server.process-finished", "crash.terminated-line", "crash.term-notice", "crash.keyboard-interrupt")
 _ERRNO_PATH = re.compile(r"\[(?:Errno|WinError) (?P<code>\d{1,5})\][^:]{0,120}: [\"'](?P<path>[^\"']{1,300})[\"']")
 _NOT_THERE = {"2", "3", "20", "21", "267"}
 
@@ -76,7 +77,8 @@ def app_uncaught(log: LogEvents, run: Run | Absent) -> Iterator[Finding]:
     if isinstance(run, Run) and run.outcome == "serving":
         return
     open_ones = list(unexplained(log, handler=False))
-    faults = [t for t in log.tracebacks if is_fault(t)]
+    open_ones = [(i, t) for i, t in open_ones if not went_on(log, t)]
+    faults = [t for t in log.tracebacks if is_fault(t) and not went_on(log, t)]
     if not open_ones or len(list(unexplained(log, handler=True))) + len(open_ones) < len(faults):
         return
     index, traceback = open_ones[-1]
@@ -111,6 +113,8 @@ def _missing_variable(link: ExceptionLink) -> str:
 def app_handler(log: LogEvents) -> Iterator[Finding]:
     """Handlers that raised, or whose value a component could not take, when nothing more specific explains it."""
     for index, traceback in unexplained(log, handler=True):
+        if _meant_for_user(traceback):
+            continue
         component = _refusing(traceback)
         name = "app.value-refused" if component else "app.handler-raised"
         found = finding(name, index, traceback, traceback.last, component=component)
@@ -129,6 +133,17 @@ def _refusing(traceback: Traceback) -> str:
     return ""
 
 
+def _meant_for_user(traceback: Traceback) -> bool:
+    """True for a gr.Error that a handler or a component raised of itself, to tell its user something (gradio 3 to 6).
+
+    With another exception behind it (raised while handling that), it passes on a fault.
+    """
+    link = traceback.last
+    if link.type != "gradio.exceptions.Error" or len(traceback.links) > 1 or not link.frames:
+        return False
+    return link.frames[-1].own or "gradio/components/" in slashes(link.frames[-1].file)
+
+
 @check("app-bare-exception", finds=("app.bare-exception", "app.bare-exception-later"))
 def app_bare_exception(log: LogEvents) -> Iterator[Finding]:
     """Nothing is in the log but the last line of a traceback (an excerpt), before or after the app came up."""
@@ -140,6 +155,19 @@ def app_bare_exception(log: LogEvents) -> Iterator[Finding]:
     came_up = any("Running on" in text for text in (*log.head, *log.tail))
     name = "app.bare-exception-later" if came_up else "app.bare-exception"
     yield Finding(name, facts=dict(match.captures), source=match.source)
+
+
+@check("app-exit-log", finds=("app.served-then-ended", "app.stopped-as-asked"))
+def app_exit_log(log: LogEvents) -> Iterator[Finding]:
+    """The app came up, and a shell or editor shows status 0 below, without a line of a stop that was asked for."""
+    ended, serving = log.get("app.exit-status-shown"), log.get("server.app-came-up")
+    asked = next((m for name in _ASKED if (m := log.get(name))), None)
+    if asked and serving and log.get("app.exited-status-zero"):
+        yield Finding("app.stopped-as-asked", source=asked.source, replaces=("app.exited-status-zero",))
+    if ended is None or serving is None or asked:
+        return
+    if serving.source.name == ended.source.name and (serving.source.line or 0) < (ended.source.line or 0):
+        yield Finding("app.served-then-ended", source=ended.source)
 
 
 @check("app-exit", finds=(

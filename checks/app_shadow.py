@@ -79,6 +79,18 @@ def module_shadowed(log: LogEvents, source: AppSource | Absent = _UNSEEN) -> Ite
         if module in EVERYDAY and _wanted_by_app(link) and (not path or library_of(path)):
             yield finding("app.stray-package-shadows", index, traceback, link, module=module, name=name)
             return
+    yield from _told_in_passing(log)
+
+
+def _told_in_passing(log: LogEvents) -> Iterator[Finding]:
+    """A library prints (and swallows) that a module of the standard library lacks what it always had."""
+    match = log.get("app.module-lacks-attribute")
+    if match is None or match.tracebacks or log.get("dependency.left-standard-library"):
+        return
+    module = match.captures.get("module", "")
+    if module in sys.stdlib_module_names:
+        facts = {"module": module, "shadow": f"{module}.py", "line_text": match.text}
+        yield Finding("app.file-shadows-module", facts=facts, source=match.source, replaces=_SHADOWS)
 
 
 def _is_own_module(module: str, path: str, link: ExceptionLink, source: AppSource | Absent) -> bool:

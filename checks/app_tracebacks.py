@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gradio_doctor.sdk import ExceptionLink, Finding, Frame, Location, LogEvents, LogMatch, Traceback
+from gradio_doctor.sdk import ExceptionLink, Finding, Frame, Location, LogEvents, LogMatch, Source, Traceback
 
 # Frames by which Gradio 3.x to 6.x runs handlers, and those of web UIs that queue by themselves.
 _HANDLER_FRAMES = {
@@ -25,7 +25,8 @@ _NO_EXPLANATION = frozenset({
 })
 _OTHERS = (
     "client.asgi-disconnect", "client.websocket-closed", "client.broken-pipe", "client.gone-before-answer", "vitals.",
-    "port.running", "server.process-", "server.worker-booted", "server.parent-started", "server.app-came-up",
+    "port.running", "port.refused-", "port.listener-", "app.exit-status-shown",
+    "server.process-", "server.worker-booted", "server.parent-started", "server.app-came-up",
 )
 _NO_FAULT = frozenset({
     "KeyboardInterrupt", "SystemExit", "CancelledError", "GeneratorExit", "BrokenPipeError", "ClientDisconnect",
@@ -37,6 +38,10 @@ EVERYDAY = frozenset({
     "inference", "data", "dataset", "text", "commons", "attentions", "logger", "settings", "whisper", "clip", "slicer",
     "app", "api", "main", "test", "tests", "train", "infer", "webui", "ui", "src", "types", "constants",
 })
+_END = re.compile(
+    r"[Ee]rror|ERROR|Exception|Traceback|[Ff]ail|FAIL|[Ee]xit|[Aa]bort|[Kk]illed|[Pp]ress any key|[Ss]hut|[Ss]top|"
+    r"[Tt]erminat|[Ff]atal|^[\w@~:/.-]{0,60}[$#>] ?"
+)
 _FROZEN = ("<frozen ", "importlib/__init__.py", "importlib\\__init__.py")
 _PACKAGE = re.compile(r"[\\/](?:site|dist)-packages[\\/](?P<package>[^\\/.]{1,80})")
 
@@ -78,12 +83,22 @@ def is_fault(traceback: Traceback) -> bool:
 
 
 def explained(log: LogEvents, index: int) -> bool:
-    """True when a signature that means something specific matched inside a traceback."""
+    """True when a signature that means something specific matched inside a traceback, or on the line that announces it.
+
+    logging.exception() and loguru print their message right above the traceback.
+    """
+    head = log.tracebacks[index].first.source
     return any(
-        index in match.tracebacks and match.signature not in _NO_EXPLANATION
+        (index in match.tracebacks or just_above(match, head)) and match.signature not in _NO_EXPLANATION
         and not match.signature.startswith(_OTHERS)
         for match in log.matches
     )
+
+
+def just_above(match: LogMatch, head: Source) -> bool:
+    """True when a line that matched announces the traceback that begins below it."""
+    wanted = (head.name, (head.line or 0) - 1)
+    return any((s.source.name, s.source.line) == wanted for s in match.samples)
 
 
 def unexplained(log: LogEvents, *, handler: bool) -> Iterator[tuple[int, Traceback]]:
@@ -122,3 +137,29 @@ def finding(name: str, index: int, traceback: Traceback, link: ExceptionLink, /,
 def place_of(frame: Frame) -> Location:
     """A frame as a place in the user's own code."""
     return Location(frame.file, frame.line, frame.function, frame.text)
+
+
+def caught(traceback: Traceback) -> bool:
+    """True when somebody below the program's top caught it and printed it: it begins in a function of a library.
+
+    An uncaught exception is printed from the module that was run; threads and processes begin in their own files.
+    """
+    first = traceback.last.frames[0] if traceback.last.frames else None
+    if first is None or traceback.truncated or first.own or first.function in ("<module>", "_run_module_as_main"):
+        return False
+    return bool(library_of(first.file)) and not slashes(first.file).startswith("<")
+
+
+def went_on(log: LogEvents, traceback: Traceback) -> bool:
+    """True when the program printed more after a traceback that a library had caught, and nothing of an end.
+
+    Lines without a prefix right below an exception are read as more of its message, so they count here too.
+    """
+    end = traceback.last.last_line
+    if len(log.files) != 1 or not caught(traceback):
+        return False
+    first = log.files[0].lines - len(log.tail) + 1
+    if end < first - 1:
+        return False  # what follows was not kept
+    rest = [*traceback.last.message.split("\n")[1:], *(t for n, t in enumerate(log.tail, first) if n > end)]
+    return any(t.strip() for t in rest) and not any(_END.search(t) for t in rest)

@@ -92,6 +92,22 @@ def crash_python_stack(log: LogEvents) -> Iterator[Finding]:
         return
 
 
+@check("crash-dump", finds=("crash.dumped-alive",))
+def crash_dump(log: LogEvents) -> Iterator[Finding]:
+    """Stacks that a living process printed when asked (faulthandler.register): it stopped in order later.
+
+    A crash prints "Fatal Python error" above its stacks, and nothing can follow from that process.
+    """
+    dump = log.get("crash.thread-header")
+    if dump is None or any(log.get(name) for name in _CRASHES):
+        return
+    for name in ("crash.keyboard-interrupt", "server.process-finished"):
+        end = log.get(name)
+        if end and end.source.name == dump.source.name and (end.source.line or 0) > (dump.source.line or 0):
+            yield Finding("crash.dumped-alive", source=dump.source, replaces=(dump.signature,))
+            return
+
+
 @check("crash-silent-end", finds=("crash.silent-end",))
 def crash_silent_end(log: LogEvents) -> Iterator[Finding]:
     """The Windows console waits for a key, and nothing before it is an error: the process was ended by the system."""

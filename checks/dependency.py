@@ -23,6 +23,7 @@ from gradio_doctor.sdk import (
 
 from .app_tracebacks import finding, library_of, matched_tracebacks, real_frames, slashes
 from .dependency_distributions import distribution_of
+from .vitals_passing import in_passing
 
 _NOT_FOUND = re.compile(r"No module named '?(?P<module>[A-Za-z_]\w*(?:\.\w+){0,12})'?")
 _PROGRAM = re.compile(r"\[(?:Errno|WinError) 2\][^:]{0,120}(?:: '(?P<program>[^']{1,300})')?")
@@ -41,7 +42,7 @@ _OWN_NAMES = frozenset({
 def dependency_missing(log: LogEvents) -> Iterator[Finding]:
     """Which module is missing, who wanted it, and what to install for it."""
     match = log.get("dependency.no-module-named")
-    if match is None:
+    if match is None or in_passing(match):
         return
     module = match.captures.get("module", "").partition(".")[0]
     for index, traceback in matched_tracebacks(log, match):

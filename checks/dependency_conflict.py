@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gradio_doctor.sdk import ExceptionLink, Finding, Interpreter, LogEvents, Run, Source, Traceback, check
+from gradio_doctor.sdk import ExceptionLink, Finding, Frame, Interpreter, LogEvents, Run, Source, Traceback, check
 
 from .app_tracebacks import EVERYDAY, finding, library_of, real_frames
 
@@ -18,6 +18,7 @@ _NAME = re.compile(
 # What every Gradio has: when it lacks these, the version is not the reason.
 _BASICS = {("gradio", n) for n in ("Blocks", "Interface", "Textbox", "Button", "Row", "Column", "Image", "Chatbot")}
 _KEYWORD = re.compile(r"(?P<callee>[\w.<>]{1,120})\(\) got an unexpected keyword argument '(?P<name>\w{1,80})'")
+_NO_FRONTEND = "You need to build the frontend"  # the installation lacks files, whatever the versions
 _GRADIO = ("Blocks.", "Interface.", "ChatInterface.", "TabbedInterface.", "EventListener.")
 _RAW_NAMES = ("dependency.cannot-import-name", "dependency.gradio-name-removed", "dependency.library-name-removed")
 _RAW_ARGUMENTS = ("dependency.unexpected-keyword", "dependency.gradio-argument-removed")
@@ -75,14 +76,14 @@ def dependency_keywords(log: LogEvents) -> Iterator[Finding]:
             told = _KEYWORD.search(link.message) if link.short_type == "TypeError" else None
             if told is None or not real_frames(link):
                 continue
-            verdict, package, library = _called_by(link, told["callee"])
+            verdict, package, library = _called_by(link, told["callee"], told["name"])
             if verdict:
                 found = finding(verdict, index, traceback, link, name=told["name"], package=package, library=library)
                 yield replace(found, replaces=_RAW_ARGUMENTS)
                 return
 
 
-def _called_by(link: ExceptionLink, callee: str) -> tuple[str, str, str]:
+def _called_by(link: ExceptionLink, callee: str, name: str) -> tuple[str, str, str]:
     """The finding, the library called (or the function, when frames do not tell), and the library that calls."""
     frames = real_frames(link)
     caller = frames[-1]
@@ -92,8 +93,17 @@ def _called_by(link: ExceptionLink, callee: str) -> tuple[str, str, str]:
     if caller.own:
         gradio = wrapper or callee.startswith(_GRADIO) or bool(re.search(r"\b(?:gr|gradio)\.\w", caller.text))
         return ("dependency.removed-argument-in-app", "gradio", "") if gradio else ("", "", "")
+    if _passed_through(frames, name):
+        return "dependency.removed-argument-in-app", "gradio", ""
     library = library_of(caller.file)
     return ("dependency.keyword-between-libraries" if library else "", callee, library)
+
+
+def _passed_through(frames: tuple[Frame, ...], name: str) -> bool:
+    """True when the app gave that argument to Gradio, whose constructors hand on what they do not know (**kwargs)."""
+    last = max((i for i, f in enumerate(frames) if f.own), default=-1)
+    inner = frames[last + 1:]
+    return last >= 0 and f"{name}=" in frames[last].text and all(library_of(f.file) == "gradio" for f in inner)
 
 
 @check("dependency-page", finds=("dependency.page-broken-by-library",))
@@ -123,7 +133,7 @@ def _called_by_gradio(link: ExceptionLink) -> str:
 
 def _page_failed(traceback: Traceback, link: ExceptionLink) -> bool:
     """An exception in a library's code, under the web server or in Gradio's building of the page."""
-    if not link.frames or any(f.own for k in traceback.links for f in k.frames):
+    if not link.frames or any(f.own for k in traceback.links for f in k.frames) or _NO_FRONTEND in link.message:
         return False
     return library_of(link.frames[-1].file) in (
         "gradio_client", "gradio", "starlette", "fastapi", "jinja2", "pydantic", "pydantic_core", "orjson",

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from gradio_doctor.sdk import ExceptionLink, Finding, Frame, LogEvents, Traceback, check
 
+from .app_tracebacks import just_above
+
 # What a programming error inside a library looks like; gr.Error, ValueError and the like speak to the app instead.
 _NEVER_SET = frozenset({"UnboundLocalError", "NameError"})
 _SLIPS = _NEVER_SET | {"AttributeError", "AssertionError", "IndexError", "KeyError", "TypeError"}
@@ -41,9 +43,13 @@ def _apps_part_is_small(link: ExceptionLink) -> bool:
 
 
 def _answered_elsewhere(log: LogEvents, number: int) -> bool:
-    """True when a line of the traceback is a known message: then its cause is known better than "inside Gradio"."""
-    weak = ("vitals.", "app.")
-    return any(number in m.tracebacks and not m.signature.startswith(weak) for m in log.matches)
+    """True when a line of the traceback is a known message: then its cause is known better than "inside Gradio".
+
+    So is the line above it, where asyncio names the task that the exception ended.
+    """
+    weak, head = ("vitals.", "app."), log.tracebacks[number].first.source
+    known = (m for m in log.matches if not m.signature.startswith(weak))
+    return any(number in m.tracebacks or just_above(m, head) for m in known)
 
 
 def _facts(log: LogEvents, traceback: Traceback, inner: Frame) -> dict[str, str]:

@@ -90,6 +90,7 @@ def memory_exit_137(log: LogEvents) -> Iterator[Finding]:
     yield Finding("memory.killed-unlogged", facts=dict(killed.captures), source=killed.source)
 
 
+_CUT_CELL = re.compile(r"^\^C$|(?:it/s|s/it|B/s|\d\]|[Ll]oading\b).{0,40}\^C$")  # alone, or behind a progress bar
 _INTERRUPTED = ("crash.keyboard-interrupt", "crash.terminated-line", "crash.hangup")
 
 
@@ -97,7 +98,7 @@ _INTERRUPTED = ("crash.keyboard-interrupt", "crash.terminated-line", "crash.hang
 def memory_cell_ended(log: LogEvents) -> Iterator[Finding]:
     """A last line of ^C that no KeyboardInterrupt explains: how Colab ends a shell cell that ran out of memory."""
     last = next((line.strip() for line in reversed(log.tail) if line.strip()), "")
-    if last != "^C" or log.tracebacks or any(log.get(name) for name in _INTERRUPTED):
+    if not _CUT_CELL.search(last) or log.tracebacks or any(log.get(name) for name in _INTERRUPTED):
         return
     yield Finding("memory.cell-ended", source=Source("log", log.files[-1].name, log.files[-1].lines))
 

@@ -64,7 +64,7 @@ def _is_model(path: str, link: ExceptionLink) -> bool:
     return extension in _SETTINGS and "/" in name and (loading or bool(_FOLDERS.search(name)))
 
 
-@check("model-loading", finds=("model.still-loading",))
+@check("model-loading-log", finds=("model.still-loading",))
 def model_loading(log: LogEvents, run: Run | Absent) -> Iterator[Finding]:
     """The log ends while a model is loading, and a deadline has passed."""
     late = log.get("model.not-healthy-in-time") is not None or (isinstance(run, Run) and run.outcome == "timeout")

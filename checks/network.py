@@ -28,7 +28,7 @@ _LAUNCHED = ("To create a public link", "Running on public URL", "Could not crea
 def network_localhost(log: LogEvents) -> Iterator[Finding]:
     """Why Gradio could not reach itself: a proxy, an error of its own page (dependency-page), or a slow one."""
     blamed = log.get("network.localhost-not-accessible")
-    own = [(i, t) for i, t in enumerate(log.tracebacks) if _asks_itself(t, log)]
+    own = [(i, t) for i, t in enumerate(log.tracebacks) if asks_itself(t, log)]
     if blamed is None and not own:
         return
     replaces = ("network.localhost-not-accessible", "network.remote-host-unreachable") if blamed or own else ()
@@ -58,7 +58,7 @@ def _reached_itself(log: LogEvents) -> bool:
     return newer or any(_OWN_ADDRESS.search(t) and " 200" in t for t in lines)
 
 
-def _asks_itself(traceback: Traceback, log: LogEvents) -> bool:
+def asks_itself(traceback: Traceback, log: LogEvents) -> bool:
     """True when the traceback is of Gradio's request to its own address while it starts."""
     frames = [f for link in traceback.links for f in link.frames]
     if any(slashes(f.file).endswith("gradio/networking.py") and f.function == "url_ok" for f in frames):
@@ -141,7 +141,7 @@ def _self_check_failed(log: LogEvents | Absent) -> bool:
     if isinstance(log, Absent):
         return False
     told = any(log.get(name) for name in (*_SELF_CHECK, *_THROUGH_PROXY))
-    return told or any(_asks_itself(t, log) for t in log.tracebacks)
+    return told or any(asks_itself(t, log) for t in log.tracebacks)
 
 
 def exempt(environment: Environment) -> bool:

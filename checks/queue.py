@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from gradio_doctor.sdk import Finding, HttpAnswers, Source, check
+from gradio_doctor.sdk import AppSource, Finding, HttpAnswers, Source, check
 
 _LONG = 20  # waiting events; a busy but healthy demo has a handful
 
@@ -29,6 +29,19 @@ def queue_length(http: HttpAnswers) -> Iterator[Finding]:
     if answer is not None and size is not None:
         source = Source("http", answer.url)
         yield Finding("queue.long", size >= _LONG, {"size": str(size)}, source, witness="http:queue")
+
+
+@check("queue-limit", finds=("queue.at-limit",), cost=0.1)
+def queue_limit(http: HttpAnswers, source: AppSource) -> Iterator[Finding]:
+    """As many events wait as the app's queue may hold (`max_size`): the next one is refused."""
+    answer = http.get("queue-size")
+    size = _size(answer.body) if answer is not None and answer.status == 200 else None
+    limits = [s for call in source.named("queue") if (s := call.get("max_size")) and s.known]
+    values = [s.value for s in limits if isinstance(s.value, int) and not isinstance(s.value, bool)]
+    if answer is None or size is None or not values:
+        return
+    facts = {"size": str(size), "limit": str(min(values)), "where": f"{limits[0].file or source.path}:{limits[0].line}"}
+    yield Finding("queue.at-limit", size >= min(values), facts, Source("http", answer.url), witness="http:queue")
 
 
 def _size(body: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 
 from gradio_doctor.sdk import (
     ExceptionLink,
@@ -66,6 +67,19 @@ def server_kill_order(log: LogEvents) -> Iterator[Finding]:
             return
 
 
+@check("server-stop-order", finds=("server.stopped-by-force",), cost=0.001)
+def server_stop_order(log: LogEvents) -> Iterator[Finding]:
+    """Workers killed only after gunicorn itself was told to stop: they had not ended within --graceful-timeout.
+
+    Arbiter.stop() in gunicorn's arbiter.py kills what is left then; its "Perhaps out of memory?" is no evidence here.
+    """
+    kills, stop = log.get("server.gunicorn-sigkill"), log.get("crash.term-notice")
+    if kills is None or stop is None or log.get("server.gunicorn-worker-timeout"):
+        return
+    if "Handling signal" in stop.text and _at(stop.source) < _at(kills.source):
+        yield Finding("server.stopped-by-force", source=stop.source, replaces=("server.gunicorn-sigkill",))
+
+
 def _all_timed_out(kills: LogMatch, timeouts: LogMatch) -> bool:
     """True when no kill is left over for another reason (only the first few lines of each kind are kept in full)."""
     killed, timed_out = ({s.captures.get("pid", "") for s in _lines(m)} for m in (kills, timeouts))
@@ -120,6 +134,25 @@ def _loads_app(link: ExceptionLink) -> bool:
         return False
     path, name = frames[-1].file.replace("\\", "/"), frames[-1].function.rpartition(".")[2]
     return any(path.endswith(file) and name == function for file, function in _APP_LOADERS.items())
+
+
+@check("server-blocks-served", finds=("server.blocks-instead-of-app",), cost=0.001)
+def server_blocks_served(log: LogEvents) -> Iterator[Finding]:
+    """uvicorn was given the Blocks object: it calls it as if it were an application or a factory (config.py load)."""
+    for number, traceback in enumerate(log.tracebacks):
+        frames = traceback.last.frames
+        for caller, callee in pairwise(frames):
+            called = callee.function.rpartition(".")[2] == "__call__" and _path(callee).endswith("gradio/blocks.py")
+            if called and "uvicorn/" in _path(caller):
+                yield Finding(
+                    "server.blocks-instead-of-app", source=traceback.last.source, witness=f"traceback:{number}",
+                    replaces=("app.ended-by-exception", "client.unknown-number"),
+                )
+                return
+
+
+def _path(frame: Frame) -> str:
+    return frame.file.replace("\\", "/")
 
 
 @check("server-queue-stream", finds=("server.queue-stream-not-found",), cost=0.001)

@@ -144,14 +144,14 @@ def _package(name: str, directory: Path) -> ModuleType:
 
 
 def _checks_of(package: ModuleType) -> Iterator[Check]:
-    seen: set[str] = set()
+    seen: set[int] = set()  # a check may also be imported by another file; two of one name are a mistake
     for path in _files(Path(next(iter(package.__path__))), ".py"):
         if path.stem == "__init__":
             continue
         module = importlib.import_module(f"{package.__name__}.{path.stem}")
         for value in vars(module).values():
-            if isinstance(value, Check) and value.id not in seen:
-                seen.add(value.id)
+            if isinstance(value, Check) and id(value) not in seen:
+                seen.add(id(value))
                 yield value
 
 

@@ -55,13 +55,13 @@ def test_a_full_client_pool_of_urllib3_is_harmless(reader: Lab) -> None:
 
 def test_a_real_asyncio_names_what_blocked_it(reader: Lab, caplog: pytest.LogCaptureFixture) -> None:
     async def blocks() -> None:
-        time.sleep(0.3)
+        time.sleep(0.6)
 
     with caplog.at_level(logging.WARNING, "asyncio"):
         asyncio.run(blocks(), debug=True)
     read = reader.read(caplog.text)
     assert read.first == "blocking.event-loop"
-    assert float(read.findings["blocking.asyncio-slow-task"].facts["seconds"]) >= 0.3
+    assert float(read.findings["blocking.asyncio-slow-task"].facts["seconds"]) >= 0.6
 
 
 def _answer(probe: str, outcome: str = "answered", seconds: float = 0.01) -> HttpAnswer:

@@ -159,7 +159,7 @@ def test_which_missing_files_are_models(path: str, wanted: bool, loaded: Loaded,
 
 def test_loading_is_named_only_when_a_deadline_passed(loaded: Loaded, tmp_path: Path) -> None:
     log = events("Loading checkpoint shards:  33%|###3   | 1/3 [10:01<20:02]", loaded, tmp_path)
-    check = named(loaded, "model-loading")
+    check = named(loaded, "model-loading-log")
     assert ids(list(check(log, run_of("timeout")))) == ["model.still-loading"]
     assert list(check(log, Absent("not started"))) == []
 
