@@ -20,10 +20,12 @@ from gradio_doctor.registry import Loaded, load
 
 def run_diagnosis(target: Target, options: Options, chosen: Chosen, wish: Wish) -> int:
     """Examine, report, and return the exit status. Raises UsageError on bad input."""
+    from gradio_doctor import progress
     from gradio_doctor.examine import examine
 
     loaded = _prepared(chosen, wish)
-    diagnosis = examine(target, options, loaded, note=notice(wish), select=chosen.select, ignore=chosen.ignore)
+    with progress.shown(quiet=wish.verbosity < 0):
+        diagnosis = examine(target, options, loaded, note=notice(wish), select=chosen.select, ignore=chosen.ignore)
     for output in wish.outputs:
         _write(diagnosis, output, wish)
     return exit_status(diagnosis, wish)
