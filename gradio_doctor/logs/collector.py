@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from gradio_doctor.logs import frames
-from gradio_doctor.logs.lines import LONG, Line
+from gradio_doctor.logs.lines import LONG, RECORD, Line
 from gradio_doctor.logs.links import Parsed
 from gradio_doctor.logs.records import Record, unwrap
 from gradio_doctor.logs.rules import TRACEBACK, VERSION_PATTERN, RuleSet, split
@@ -40,6 +40,7 @@ class Collector:
         self._now = now
         self._open: list[Sample] = []  # wait for lines behind them
         self._waiting: list[Tally] = []  # lie in the traceback that is being read
+        self._clock: tuple[int, str | None] = (-1, None)  # a line without a time, and the nearest time above it
         self._here: tuple[int, list[Tally]] = (0, [])  # signatures found on the current line
         self.latest: int | None = None
         self.parser = TracebackParser(self._done)
@@ -135,13 +136,18 @@ class Collector:
         """The time of a line: its own, else the nearest one above it."""
         if found := line.record().time:
             return found
-        above = reversed(line.above(block.data, _LOOK_BACK))
-        return next((time for text in above if (time := unwrap(text, self._now).time)), None)
+        known, told = self._clock
+        fresh = 0 < line.number - known <= _LOOK_BACK  # lines further up were looked at already
+        above = reversed(line.above(block.data, line.number - known if fresh else _LOOK_BACK))
+        time = next((time for text in above if (time := unwrap(text, self._now).time)), told if fresh else None)
+        self._clock = (line.number, time)
+        return time
 
     # -- tracebacks
 
     def _traceback(self, line: Line, block: Block) -> None:
         parser = self.parser
+        line = line.widened(block.data, block.limit)
         if parser.active or line.number <= parser.fed or not line.whole:
             return
         record = line.record()
@@ -160,7 +166,8 @@ class Collector:
         while parser.active and pos < block.end:
             stop = data.find(b"\n", pos, block.end)
             stop = stop if stop >= 0 else block.end
-            text = without_ansi(decode(bytes(data[pos:min(stop, pos + LONG)])))
+            most = RECORD if data[stop - 1:stop] in (b"}", b"\r") else LONG
+            text = without_ansi(decode(bytes(data[pos:min(stop, pos + most)])))
             self._feed_record(unwrap(visible(text) if "\r" in text else text, self._now), number)
             pos, number = stop + 1, number + 1
 
@@ -171,7 +178,7 @@ class Collector:
             if started and not self.parser.feed(number, text, peeled):
                 return
         if record.embedded and len(record.lines) > 1:
-            self.parser.close()
+            self.parser.close(cut=True)
 
     def _done(self, parsed: Parsed) -> None:
         self.latest = self._scan.fold(parsed, self.parser.first_line, self.parser.last_line)

@@ -11,6 +11,7 @@ from gradio_doctor.logs.text import decode, without_ansi
 
 LONG = 1 << 13  # bytes: longer lines are looked at in windows
 _AROUND = 2100  # bytes on both sides of a token's end: the widest match (lint.WIDEST) fits
+RECORD = 1 << 16  # bytes of a JSON record that is read whole
 _INDENT = "    "  # what the traceback module puts before a source line
 _FRAME = re.compile(r'File "[^"]{1,1000}", line \d{1,9}, in ')
 
@@ -48,10 +49,23 @@ class Line:
 
     @classmethod
     def _window(cls, data: bytes | bytearray, stop: int, start: int, end: int) -> Line:
-        start, end = _segment(data, start, stop, end)
-        begin, behind = max(start, stop - _AROUND), min(end, stop + _AROUND)
-        line = cls(bytes(data[begin:behind]), begin, behind, whole=False)
-        line.until = stop
+        segment, after = _segment(data, start, stop, end)
+        begin = max(segment, stop - _AROUND)
+        line = cls(bytes(data[begin:after]), begin, after, whole=False)
+        # Up to there, whatever a token is part of lies in the window: its hits need no window of their own.
+        line.until = after if after < end else max(stop, after - _AROUND)
+        return line
+
+    def widened(self, data: bytes | bytearray, limit: int) -> Line:
+        """All of an over-long line that is one JSON record of at most 64 KiB; else the line as it is."""
+        if self.whole:
+            return self
+        start = data.rfind(b"\n", max(0, self.start - RECORD), self.start) + 1
+        end = data.find(b"\n", self.start, min(limit, start + RECORD))
+        if end < 0 or not start or not bytes(data[end - 2:end]).rstrip().endswith(b"}"):
+            return self
+        line = Line(bytes(data[start:end]), start, end)
+        line.number, line.now = self.number, self.now
         return line
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ VERSION = -2
 
 _TRACEBACK_TOKENS = (
     b"Traceback (most recent call last)", b"he above exception, another exception", b"was the direct cause of the",
-    b"(most recent call first)", b"Fatal Python error: ", b'", line ',
+    "─ Traceback (most rec".encode(), b'"exc_type"', b"(most recent call first)", b"Fatal Python error: ", b'", line ',
 )
 _VERSION_TOKENS = (b"using gradio version ", b"gradio==", b"gradio-", b"gradio_version")
 VERSION_PATTERN = re.compile(
@@ -138,9 +139,13 @@ def _tokens(signature: Signature) -> _Tokens:
 
 
 def _encoded(text: str) -> Sequence[bytes]:
-    """The bytes of a token in the encodings of logs: for non-ASCII text also GBK and JSON's escapes."""
+    """The bytes of a token in the encodings of logs: for other than ASCII also Windows' code pages and JSON's escapes."""
     plain = text.encode()
     if text.isascii():
         return (plain,)
     escaped = "".join(c if ord(c) < 128 else f"\\u{ord(c):04x}" for c in text if ord(c) < 0x10000).encode()
-    return (plain, text.encode("gb18030"), escaped)
+    pages = []
+    for page in ("gb18030", "cp932", "cp1251", "cp1252"):
+        with suppress(UnicodeEncodeError):
+            pages.append(text.encode(page))
+    return tuple(dict.fromkeys((plain, *pages, escaped)))

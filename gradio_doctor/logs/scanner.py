@@ -102,9 +102,10 @@ class Scanner:
         at = bisect_right(hits, block.begin << SHIFT | MASK)  # hits up to there belong to the block before
         while at < len(hits):
             stop = hits[at] >> SHIFT
-            end = data.find(b"\n", stop, min(block.limit, stop + LONG))
+            high = min(block.limit, stop + LONG)
+            end = data.find(b"\n", stop, high)
             start = data.rfind(b"\n", max(0, stop - LONG), stop) + 1
-            behind = bisect_right(hits, end << SHIFT | MASK, at + 1) if end >= 0 else at + 1
+            behind = bisect_right(hits, (end if end >= 0 else high) << SHIFT | MASK, at + 1)
             if start > reached:
                 number += data.count(b"\n", reached, start)
                 reached = start
