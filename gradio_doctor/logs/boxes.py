@@ -13,7 +13,7 @@ from gradio_doctor.logs.links import Link
 
 _BOX = re.compile(r"^\s*[│|](?P<inside>.*?)[│|]?\s*$")
 _BOX_END = re.compile(r"^\s*[╰└+][─-]{3,400}")
-_REST = re.compile(r"(?P<number>\d{1,6})?(?: ?in (?P<function>[^\s│|]{1,200}))?|(?P<more>[\w<>.]{1,200})")
+_REST = re.compile(r"(?P<number>\d{1,6})?(?: ?in(?: (?P<function>[^\s│|]{1,200}))?)?|(?P<more>[\w<>.]{1,200})")
 _PATH_START = re.compile(r"^(?:/|[A-Za-z]:\\|<)")
 
 
@@ -54,10 +54,12 @@ class RichBox:
     def _complete(self, link: Link, rest: re.Match[str]) -> None:
         """What a narrow box broke off a frame's line: more of the number, the function, or more of its name."""
         frame = link.frames[-1]
-        line, function = frame.line, frame.function
-        if rest["number"] and not function:
-            line = int(f"{line}{rest['number']}"[:7])
-        link.frames[-1] = replace(frame, line=line, function=function + (rest["function"] or rest["more"] or ""))
+        if frame.function:  # "in" and digits may be the end of a name
+            more = "" if " " in rest[0] else rest[0]
+            link.frames[-1] = replace(frame, function=frame.function + more)
+        else:
+            line = int(f"{frame.line}{rest['number'] or ''}"[:7])
+            link.frames[-1] = replace(frame, line=line, function=rest["function"] or rest["more"] or "")
         self._fresh = True
 
 

@@ -99,7 +99,8 @@ class Bulk:
         """The hits on lines of no known form, by the line's index; None when the order of lines may matter."""
         unknown = list(map(is_, lines.forms, repeat(None)))
         left = list(compress(range(len(unknown)), unknown))
-        rest = list(compress(lines.text.split(b"\n"), unknown)) if left else []
+        few = len(left) * 8 < len(unknown)
+        rest = list(map(lines.raw, left)) if few else list(compress(lines.text.split(b"\n"), unknown))
         ends = list(accumulate(map(len, rest), initial=0))
         others: dict[int, list[int]] = {}
         at = 0

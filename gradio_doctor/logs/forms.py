@@ -56,6 +56,7 @@ class Forms:
         self._kept = 0
         numbered = (t for t in rules.tokens if _DIGITS.search(t.text) and min(t.owners) >= 0)
         self._numbered = [(t.text.translate(MASK).lower(), t.owners) for t in numbered]
+        self._loose: dict[int, Rule] = {}
         self._sharp: dict[str, list[_Numbered] | None] = {}  # by expression
         self.known: dict[bytes, Form | Variants] = {}  # by the line with its digits masked
 
@@ -107,8 +108,8 @@ class Forms:
 
     def learn_quiet(self, raw: bytes) -> None:
         """Remember the form of a whole line that holds no token, unless other digits could make it hold one."""
-        masked = raw.translate(MASK)
-        if len(raw) <= _LONGEST and not self._possible(masked, ()):
+        masked, line = raw.translate(MASK), Line(raw, 0, len(raw))
+        if len(raw) <= _LONGEST and not any(self._may_match(o, line) for o in self._possible(masked, ())):
             self._keep(raw, masked, (), Form((), (), quiet=True))
 
     def _keep(self, raw: bytes, masked: bytes, columns: Sequence[tuple[int, int]], form: Form) -> None:
@@ -169,10 +170,11 @@ class Forms:
 
     def _may_match(self, owner: int, line: Line) -> bool:
         """Whether an expression would match the line with other digits. If not, it matches no line of the form."""
-        rule, pattern = split(owner)
-        signature = self._rules.rules[rule].signature
-        loose = Rule(replace(signature, patterns=(blinded(signature.patterns[pattern]),), unless=()))
-        return loose.search(0, line.text, line.record) is not None
+        if owner not in self._loose:
+            rule, pattern = split(owner)
+            signature = self._rules.rules[rule].signature
+            self._loose[owner] = Rule(replace(signature, patterns=(blinded(signature.patterns[pattern]),), unless=()))
+        return self._loose[owner].search(0, line.text, line.record) is not None
 
 
 def _numbered(text: bytes) -> _Numbered:

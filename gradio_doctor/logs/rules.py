@@ -139,7 +139,7 @@ def _tokens(signature: Signature) -> _Tokens:
 
 
 def _encoded(text: str) -> Sequence[bytes]:
-    """The bytes of a token in the encodings of logs: for other than ASCII also Windows' code pages and JSON's escapes."""
+    """The bytes of a token in the encodings of logs: beyond ASCII also Windows' code pages and JSON's escapes."""
     plain = text.encode()
     if text.isascii():
         return (plain,)

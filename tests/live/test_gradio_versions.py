@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gradio_doctor.live import judge, view_processes
+from gradio_doctor.live.loop import DEAD_RATE
 from tests.lab.harness import until
 from tests.lab.venvs import FITTING, python_with
 from tests.live.conftest import Silent
@@ -29,7 +30,8 @@ def test_idle(old: App) -> None:
     assert old.judge() == ()
     view = view_processes(old.threads(), old.stacks())[0]
     assert view.loop is not None and view.loop.verdict == "idle" and view.loop.serves
-    assert ((view.loop.kernel is not None and view.loop.kernel.voluntary_rate) or 0.0) > 20
+    rate = (view.loop.kernel is not None and view.loop.kernel.voluntary_rate) or 0.0
+    assert 3 * DEAD_RATE < rate < 100  # its queue naps for 0.05 s: at most 20 a second, and uvicorn's 10 may coincide
 
 
 @pytest.mark.parametrize(("name", "kind", "function"), [

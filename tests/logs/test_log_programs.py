@@ -168,35 +168,44 @@ def test_structlogs_list_of_exceptions() -> None:
     assert frames(found.links[0]) == FRAMES
 
 
-RICH_AT_EVERY_WIDTH = """
-import sys
+RICH = """
+import runpy, sys
 from rich.console import Console
 from rich.traceback import Traceback
-def a_function_with_a_rather_long_name(x):
-    return {}[x]
-try:
-    a_function_with_a_rather_long_name("k")
-except KeyError:
-    for width in range(40, 121):
-        Console(width=width, file=sys.stdout).print(Traceback(width=width))
-        print("INFO:     width", width)
+for case in sys.argv[1:]:
+    width, path = case.split(":")
+    try:
+        runpy.run_path(path)
+    except KeyError:
+        Console(width=int(width), file=sys.stdout).print(Traceback(width=int(width)))
+    print("INFO:     next")
 """
+LONG_NAME = "a_function_with_a_rather_long_name"
+# The border breaks a path, a number, the word "in" or a name, wherever the widths and the lengths let it.
+DRAWN = [
+    *((width, "some/longer/path/the_app_of_somebody.py", LONG_NAME) for width in range(40, 121, 3)),
+    *((40, "d" * length + "/app.py", LONG_NAME) for length in range(1, 39)),
+    *((41, "e" * length + "/app.py", "f" * 30 + end) for length in range(1, 39, 4) for end in ("in", "20", "_in_1")),
+]
 
 
 def test_rich_at_every_width(read: Read, tmp_path: Path) -> None:
-    """Wherever the border breaks a path, a number or a name."""
-    folder = tmp_path / "some" / "longer" / "path"
-    folder.mkdir(parents=True)
-    script = folder / "the_app_of_somebody.py"
-    script.write_text(RICH_AT_EVERY_WIDTH)
-    done = subprocess.run([sys.executable, script], capture_output=True, timeout=60, check=True)
-    texts = done.stdout.decode().split("INFO:     width")
-    assert len(texts) == 82
-    for width, text in enumerate(texts[:-1], 40):
-        [traceback] = read(text.partition("\n")[2] if width > 40 else text).tracebacks
-        seen = [(x.file, x.line, x.function) for x in traceback.last.frames]
-        wanted = [(str(script), 8, "<module>"), (str(script), 6, "a_function_with_a_rather_long_name")]
-        assert (width, traceback.last.type, seen) == (width, "KeyError", wanted)
+    """The folder's own length differs from run to run; the lengths go round the box whatever it is."""
+    cases = []
+    for number, (width, name, function) in enumerate(DRAWN):
+        path = tmp_path / str(number % 10) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path = path.with_stem(f"{path.stem}_{number:03}")
+        path.write_text(f"def {function}(x):\n    return {{}}[x]\n{function}('k')\n")
+        cases.append(f"{width}:{path}")
+    done = subprocess.run([sys.executable, "-c", RICH, *cases], capture_output=True, timeout=60, check=True)
+    texts = done.stdout.decode().split("INFO:     next\n")
+    assert len(texts) == len(DRAWN) + 1 and all("─ Traceback (most" in text for text in texts[:-1])
+    for (_, _, function), case, text in zip(DRAWN, cases, texts, strict=False):
+        [traceback] = read(text).tracebacks
+        path = case.partition(":")[2]
+        seen = [(x.file, x.line, x.function) for x in traceback.last.frames[-2:]]
+        assert (traceback.last.type, seen) == ("KeyError", [(path, 3, "<module>"), (path, 2, function)]), text
 
 
 # -- what only looks like one
