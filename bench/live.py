@@ -117,7 +117,7 @@ def main() -> None:
     chosen = [s for s in SCENARIOS if options.only in s.name or options.only in s.expected]
     if not chosen:
         raise SystemExit(f"no scenario is called {options.only!r}; known: {', '.join(s.name for s in SCENARIOS)}")
-    report(run(chosen, options.trials, options.python))
+    report(run(chosen, options.trials, str(Path(options.python).absolute())))
 
 
 if __name__ == "__main__":
