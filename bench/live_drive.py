@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 _START_SECONDS = 90
@@ -99,7 +99,7 @@ class Driver:
         if not event:
             return ""
         url = f"http://127.0.0.1:{self.port}{self._prefix}/call/{name}/{event}"
-        with suppress(OSError, ValueError), urllib.request.urlopen(url, timeout=seconds) as answer:
+        with suppress(OSError, ValueError, HTTPException), urllib.request.urlopen(url, timeout=seconds) as answer:
             return str(answer.read().decode())
         return ""
 
@@ -108,7 +108,7 @@ class Driver:
             f"http://127.0.0.1:{self.port}{self._prefix}/call/{name}", json.dumps({"data": [value]}).encode(),
             {"Content-Type": "application/json"},
         )
-        with suppress(OSError, ValueError, KeyError), _open(request, seconds) as answer:
+        with suppress(OSError, ValueError, KeyError, HTTPException), _open(request, seconds) as answer:
             return str(json.loads(answer.read())["event_id"])
         return ""
 

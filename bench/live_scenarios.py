@@ -150,16 +150,17 @@ def work(text):
 """, "work", _send(count=44, silent="/config")),
     Scenario("two locks", "blocking.deadlock", """
 A, B = threading.Lock(), threading.Lock()
+BOTH = threading.Barrier(2)  # however slow the machine is
 
 def first(text):
     with A:
-        time.sleep(0.5)
+        BOTH.wait(20)
         with B:
             return text
 
 def second(text):
     with B:
-        time.sleep(0.5)
+        BOTH.wait(20)
         with A:
             return text
 """, "first, second", _send("first", "second", rest=1.5)),

@@ -16,8 +16,9 @@ from gradio_doctor.diagnosis import (
     Verdict,
 )
 from gradio_doctor.engine import Examination
-from gradio_doctor.evidence import Location
+from gradio_doctor.evidence import AppSource, Location
 from gradio_doctor.fill import fill, fill_prose
+from gradio_doctor.fixes import mended
 from gradio_doctor.foresight import predictions
 from gradio_doctor.knowledge.model import SEVERITIES, Cause, Knowledge, Prose, Severity, names
 from gradio_doctor.rank import Ranking, contribution, expected_drop, merged, rank, ruled_out
@@ -44,7 +45,8 @@ def assemble(
     ranking = rank(knowledge, findings, [c for c in candidates if c not in excluded])
     symptoms = _symptoms(knowledge, findings)
     causes = _causes(knowledge, findings, ranking, facts, walked.path, bool(symptoms))
-    causes = tuple(_with_snippet(c, snippet) for c in causes)
+    app, version = examination.known(AppSource), facts.get("python_version", "")
+    causes = tuple(mended(_with_snippet(c, snippet), findings, app, version) for c in causes)
     ahead = predictions(knowledge, examination.findings, findings, {c.id for c in causes}, set(candidates))
     gates = {c: why for c in candidates if (why := _gate(knowledge, c, findings))}
     return Diagnosis(

@@ -68,6 +68,30 @@ def logs(files: tuple[str, ...], **given: Any) -> int:
 
 
 @app.command()
+@click.argument("target", required=False)
+@flags.watching
+def watch(target: str | None, **given: Any) -> int:
+    """Watch a running app, tell what changes, and catch a block in the act. Never starts the app.
+
+    A request every --interval seconds, and a full diagnosis when one is late. Ctrl-C ends it with a summary; it exits
+    with 0 when nothing was ever wrong, 1 when a cause was found, 3 when something was late and nobody saw why.
+    """
+    from gradio_doctor.probes.base import Options
+    from gradio_doctor.probes.target import resolve_target
+    from gradio_doctor.watch_command import watch_app
+
+    wish = flags.wish(given)
+    options = Options(
+        given["log"], given["python"], given["proxy"], False, 0.0, given["timeout"], given["check_timeout"],
+        given["invasive"], given["since"], given["until"], given["context"],
+    )
+    return watch_app(
+        resolve_target(target), options, flags.chosen(given), wish, interval=given["interval"],
+        history=given["history"],
+    )
+
+
+@app.command()
 @click.argument("id")
 @flags.LANG
 @flags.CHECKS

@@ -23,7 +23,7 @@ def run_diagnosis(target: Target, options: Options, chosen: Chosen, wish: Wish) 
     from gradio_doctor import progress
     from gradio_doctor.examine import examine
 
-    loaded = _prepared(chosen, wish)
+    loaded = prepared(chosen, wish)
     with progress.shown(quiet=wish.verbosity < 0):
         diagnosis = examine(target, options, loaded, note=notice(wish), select=chosen.select, ignore=chosen.ignore)
     for output in wish.outputs:
@@ -38,7 +38,7 @@ def follow_logs(target: Target, options: Options, chosen: Chosen, wish: Wish) ->
 
     if "-" in options.logs:
         raise errors.UsageError("--follow reads files that grow; standard input is read to its end anyway")
-    loaded = _prepared(chosen, wish)
+    loaded = prepared(chosen, wish)
     told: object = None
     for _ in grown(options.logs):
         diagnosis = examine(target, options, loaded, select=chosen.select, ignore=chosen.ignore)
@@ -50,7 +50,7 @@ def follow_logs(target: Target, options: Options, chosen: Chosen, wish: Wish) ->
     return errors.OK
 
 
-def _prepared(chosen: Chosen, wish: Wish) -> Loaded:
+def prepared(chosen: Chosen, wish: Wish) -> Loaded:
     """Everything that can be wrong with the flags is said before anything is examined."""
     for output in wish.outputs:
         if output.file is not None and not output.file.parent.is_dir():
@@ -96,7 +96,7 @@ def _write(diagnosis: Diagnosis, output: Output, wish: Wish) -> None:
         return
     from gradio_doctor.report.text import render_plain, render_rich
 
-    if output.file is None and _colored(wish.color):
+    if output.file is None and colored(wish.color):
         put(render_rich(diagnosis, wish.lang, wish.verbosity, shutil.get_terminal_size().columns))
     else:
         put(render_plain(diagnosis, wish.lang, wish.verbosity), output.file)
@@ -118,8 +118,8 @@ def put(text: str, file: Path | None = None) -> None:
         raise errors.UsageError(f"{where}: cannot be written: {error.strerror or error}") from None
 
 
-def _colored(color: str) -> bool:
-    """--color decides; else NO_COLOR, FORCE_COLOR (no-color.org), else whether stdout is a terminal."""
+def colored(color: str) -> bool:
+    """Whether to colour: --color decides; else NO_COLOR, FORCE_COLOR (no-color.org), else whether stdout is a terminal."""
     if color != "auto":
         return color == "always"
     if os.environ.get("NO_COLOR"):
@@ -173,5 +173,3 @@ def _near(name: str, knowledge: Knowledge, loaded: Loaded) -> str:
     every = [*knowledge.causes, *knowledge.signatures, *knowledge.findings, *(c.id for c in loaded.checks)]
     near = difflib.get_close_matches(name, every, n=3, cutoff=0.5)
     return f"; did you mean {', '.join(near)}?" if near else "; see: gradio-doctor list"
-
-

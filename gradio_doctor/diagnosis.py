@@ -8,6 +8,7 @@ from typing import Literal
 
 from gradio_doctor.evidence import Location, Source, Target
 from gradio_doctor.knowledge.model import SEVERITIES, Prose, Severity
+from gradio_doctor.live.model import Group
 from gradio_doctor.timeline import Event
 
 Verdict = Literal["healthy", "diagnosed", "inconclusive"]
@@ -41,19 +42,22 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A remedy with its commands filled in."""
+    """A remedy with its commands filled in. `diff` is a unified diff that applies in `directory` with `patch -p0`."""
 
     text: Prose
     commands: tuple[str, ...]
     safe: bool
     verify: tuple[str, ...]
+    diff: str = ""
+    directory: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CauseFound:
     """A cause with its probability and everything the report says about it.
 
-    `says` is the sentence that names it; `snippet` are (line number, text) around `location`.
+    `says` is the sentence that names it; `snippet` are (line number, text) around `location`. `stack` is the guilty
+    thread's, outermost frame first, and `threads` what the others do.
     """
 
     id: str
@@ -68,6 +72,8 @@ class CauseFound:
     fixes: tuple[Fix, ...]
     location: Location | None = None
     snippet: tuple[tuple[int, str], ...] = ()
+    stack: tuple[Location, ...] = ()
+    threads: tuple[Group, ...] = ()
 
     @property
     def code(self) -> tuple[tuple[int, str], ...]:

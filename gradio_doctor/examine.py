@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from gradio_doctor.assemble import assemble
 from gradio_doctor.diagnosis import Diagnosis
 from gradio_doctor.engine import Examination
 from gradio_doctor.evidence import AppSource, HttpAnswers, Instances, Interpreter, LogEvents, Run, Target, WantedAddress
-from gradio_doctor.probes.base import Options
+from gradio_doctor.probes.base import Options, Probe
 from gradio_doctor.probes.snippet import read_snippet
 from gradio_doctor.probes.table import live_probes, log_probes
 from gradio_doctor.registry import Loaded
@@ -20,14 +20,20 @@ from gradio_doctor.tree import walk
 
 def examine(
     target: Target, options: Options, loaded: Loaded, *, note: Callable[[str], None] = lambda _: None,
-    select: Sequence[str] = (), ignore: Sequence[str] = (),
+    select: Sequence[str] = (), ignore: Sequence[str] = (), given: Mapping[type, object] | None = None,
 ) -> Diagnosis:
-    """Examine a target. Whatever was started for it is stopped before this returns or raises."""
+    """Examine a target. Whatever was started for it is stopped before this returns or raises.
+
+    `given` is evidence that is there already, by its type: it is not gathered again.
+    """
     started = time.monotonic()
     signatures = tuple(loaded.knowledge.signatures.values())
     probes = log_probes(signatures) if target.kind == "log" else live_probes(signatures)
     checks = [c for c in loaded.checks if c.id not in ignore]
+    probes |= {kind: _giving(value) for kind, value in (given or {}).items()}
     with Examination(target, options, probes, loaded.knowledge, checks, note) as examination:
+        for kind in given or {}:
+            examination.get(kind)
         walked = walk(examination)
         diagnosis = assemble(examination, walked, facts_of(examination), read_snippet, select, ignore)
         notes = loaded.broken + notes_of(examination)
@@ -40,6 +46,10 @@ def examine(
         facts["run_log"] = _kept(run.output, wanted=diagnosis.verdict != "healthy")
     facts = {k: v for k, v in facts.items() if v}
     return replace(diagnosis, notes=notes, facts=facts, seconds=time.monotonic() - started)
+
+
+def _giving(value: object) -> Probe:
+    return lambda _: value
 
 
 def _with_timeline(diagnosis: Diagnosis, log: LogEvents) -> Diagnosis:

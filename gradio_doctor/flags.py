@@ -98,12 +98,14 @@ _LOOK = (
         help="Show so many lines around each line of evidence.",
     ),
 )
-_LIVE = (
+_START = (
     _option("--no-run", is_flag=True, help="Never start the app."),
     _option(
         "--startup-timeout", type=_seconds(), default=120.0, show_default=True,
         help="Seconds the app may take to serve.",
     ),
+)
+_LIVE = (
     _option("--timeout", type=_seconds(), default=30.0, show_default=True, help="Seconds for looking."),
     _option("--log", type=click.Path(), metavar="FILE", multiple=True, help="A log to read as well; repeatable."),
     _option("--proxy", metavar="URL", help="The public address in front of the app."),
@@ -127,7 +129,15 @@ def _all(*groups: tuple[Callable[[Any], Any], ...]) -> Callable[[Command], Comma
 _STRENGTH = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
 _FOLLOW = (_option("--follow", is_flag=True, help="Go on reading as the log grows; report when the answer changes."),)
 looking = _all(_FOLLOW, _LOOK, _REPORT)
-living = _all(_LIVE, _LOOK, _REPORT)
+_WATCH = (
+    _option("--interval", type=click.FloatRange(0.1, 3600), default=5.0, show_default=True, help="Seconds between looks."),
+    _option(
+        "--history", type=click.IntRange(1, 100_000), default=100, show_default=True,
+        help="Incidents to remember for the summary.",
+    ),
+)
+living = _all(_START, _LIVE, _LOOK, _REPORT)
+watching = _all(_WATCH, _LIVE, _LOOK, _REPORT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from gradio_doctor.evidence import (
     Absent,
@@ -47,16 +48,18 @@ from gradio_doctor.evidence import (
     Traceback,
     WantedAddress,
 )
-from gradio_doctor.live.model import Judgement, Live
+from gradio_doctor.live.model import Group, Judgement, Live
 
 __all__ = [
     "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Check", "Environment",
-    "ExceptionLink", "Finding", "Frame",
+    "ExceptionLink", "Finding", "Frame", "Group",
     "Handler", "HttpAnswer", "HttpAnswers", "Instances", "Interpreter", "Judgement", "KernelLog", "Listener",
-    "Listeners", "Live", "Location", "LogEvents", "LogMatch", "LogSample", "Need", "Paths", "Process", "Processes", "Run", "SharedWrite",
-    "SlowCall", "Source",
-    "Target", "Traceback", "WantedAddress", "check",
+    "Listeners", "Live", "Location", "LogEvents", "LogMatch", "LogSample", "Mend", "Need", "Paths", "Process",
+    "Processes", "Run", "SharedWrite", "SlowCall", "Source", "Target", "Traceback", "WantedAddress", "check",
 ]
+
+
+Mend = Literal["", "free-loop", "limit-wait"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,9 @@ class Finding:
     `witness` groups findings read off one and the same thing (one log line, one process), which count less together
     than independent ones; "" lets the source decide. `replaces` names findings (raw log signatures too) that this one
     reads better: they are dropped. `context` are the log lines around it, when they were asked for. `chain` is the way
-    through the user's code to `location`, the outermost place first.
+    through the user's code to `location`, the outermost place first. `stack` are the frames of the thread that it is
+    about, outermost first, and `threads` what the others do. `mend` says which change of the source at the end of the
+    stack would help, where one can be made mechanically: get the work off the event loop, or limit the wait.
     """
 
     id: str
@@ -80,6 +85,9 @@ class Finding:
     replaces: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     chain: tuple[Location, ...] = ()
+    stack: tuple[Location, ...] = ()
+    threads: tuple[Group, ...] = ()
+    mend: Mend = ""
 
     @property
     def witness_key(self) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePath
 
 from gradio_doctor.diagnosis import Diagnosis
 from gradio_doctor.report.line import Line, heading, more
+from gradio_doctor.report.places import script_of, short
 from gradio_doctor.report.words import WORDS
 
 _MOST, _MOST_BESIDE = 4, 1  # without -v: alone, and beside a cause that is happening
@@ -24,16 +24,8 @@ def ahead(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line]:
         yield Line(f"- {', '.join(one.causes)} ({severity}): {one.text.pick(lang)}", "", 2)
         for place in one.chain:
             inside = f" {place.function}" if place.function else ""
-            file = _short(place.file, diagnosis.target.script)
+            file = short(place.file, script_of(diagnosis))
             yield Line(f"{file}:{place.line}{inside} | {place.text}", "code", 6)
         if one.fix:
             yield Line(one.fix.pick(lang), "dim", 6)
     yield from more(len(diagnosis.predictions) - len(shown), lang)
-
-
-def _short(file: str, script: str | None) -> str:
-    """A path relative to the directory of the app's script when it lies there."""
-    try:
-        return PurePath(file).relative_to(PurePath(script or "").parent).as_posix()
-    except ValueError:
-        return file

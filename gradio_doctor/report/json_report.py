@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from gradio_doctor import __version__
-from gradio_doctor.diagnosis import CauseFound, CheckRun, Diagnosis, Item, Prediction
-from gradio_doctor.evidence import Source, Target
+from gradio_doctor.diagnosis import CauseFound, CheckRun, Diagnosis, Fix, Item, Prediction
+from gradio_doctor.evidence import Location, Source, Target
 from gradio_doctor.report.unlock import pasteable
 from gradio_doctor.timeline import Event
 
@@ -21,7 +21,7 @@ def to_dict(diagnosis: Diagnosis, lang: str = "en") -> dict[str, Any]:
         "tool": {"name": "gradio-doctor", "version": __version__},
         "target": _target(diagnosis),
         "verdict": diagnosis.verdict,
-        "causes": [_cause(c, lang) for c in diagnosis.causes],
+        "causes": [cause_dict(c, lang) for c in diagnosis.causes],
         "ruled_out": [{"id": r.id, "because": r.because.pick(lang)} for r in diagnosis.ruled_out],
         "checks": [_check(c, diagnosis.target) for c in diagnosis.checks],
         "unknown_probability": round(diagnosis.unknown_probability, 4),
@@ -52,7 +52,8 @@ def _target(diagnosis: Diagnosis) -> dict[str, Any]:
     return {"kind": target.kind, "text": target.text, **named, "facts": dict(diagnosis.facts)}
 
 
-def _cause(cause: CauseFound, lang: str) -> dict[str, Any]:
+def cause_dict(cause: CauseFound, lang: str) -> dict[str, Any]:
+    """One cause as plain data."""
     out: dict[str, Any] = {
         "id": cause.id,
         "probability": cause.probability,
@@ -63,23 +64,36 @@ def _cause(cause: CauseFound, lang: str) -> dict[str, Any]:
         "because": cause.because.pick(lang),
         "path": [{"question": s.question.pick(lang), "answer": s.answer.pick(lang)} for s in cause.path],
         "evidence": [_item(i, lang) for i in cause.evidence],
-        "remedies": [
-            {"text": f.text.pick(lang), "commands": list(f.commands), "safe": f.safe, "verify": list(f.verify)}
-            for f in cause.fixes
-        ],
+        "remedies": [_remedy(f, lang) for f in cause.fixes],
     }
     if cause.location:
         place = cause.location
         out["location"] = {"file": place.file, "line": place.line, "function": place.function}
         if lines := cause.code:
             out["location"]["snippet"] = [{"line": n, "text": text} for n, text in lines]
+    if cause.stack:
+        out["stack"] = [_place(p) for p in cause.stack]
+    if cause.threads:
+        out["threads"] = [
+            {"count": g.count, "does": g.verdict, "role": g.role, "place": g.place, "wait": g.wait}
+            for g in cause.threads
+        ]
     return out
+
+
+def _remedy(fix: Fix, lang: str) -> dict[str, Any]:
+    out = {"text": fix.text.pick(lang), "commands": list(fix.commands), "safe": fix.safe, "verify": list(fix.verify)}
+    return out | ({"diff": fix.diff, "directory": fix.directory} if fix.diff else {})
+
+
+def _place(place: Location) -> dict[str, Any]:
+    return {"file": place.file, "line": place.line, "function": place.function, "text": place.text}
 
 
 def _prediction(one: Prediction, lang: str) -> dict[str, Any]:
     out: dict[str, Any] = {
         "finding": one.finding, "severity": one.severity, "text": one.text.pick(lang), "causes": list(one.causes),
-        "chain": [{"file": p.file, "line": p.line, "function": p.function, "text": p.text} for p in one.chain],
+        "chain": [_place(p) for p in one.chain],
     }
     return out | ({"fix": one.fix.pick(lang)} if one.fix else {})
 

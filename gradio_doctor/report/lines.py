@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradio_doctor import __version__
-from gradio_doctor.diagnosis import CauseFound, Diagnosis, Item
+from gradio_doctor.diagnosis import CauseFound, Diagnosis, Fix, Item
 from gradio_doctor.report.ahead import ahead
 from gradio_doctor.report.line import Line, heading, more
+from gradio_doctor.report.places import script_of
+from gradio_doctor.report.stack import patch_lines, stack_lines
 from gradio_doctor.report.time_line import time_line
 from gradio_doctor.report.unlock import pasteable
 from gradio_doctor.report.words import WORDS
@@ -20,7 +22,7 @@ def report_lines(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0) -> 
     """All lines of the report. `verbosity`: -1 the verdict and the fix only, 0 usual, 1 everything."""
     out = [*_head(diagnosis, lang)]
     if root := diagnosis.root:
-        out += _cause(root, lang, verbosity)
+        out += _cause(root, script_of(diagnosis), lang, verbosity)
     others = [c for c in diagnosis.causes if c is not root]
     if verbosity >= 0:
         out += _others(others, lang, verbosity, alone=root is None)
@@ -64,7 +66,7 @@ def _percent(probability: float) -> str:
     return f"{min(round(100 * probability), 99)} %"
 
 
-def _cause(cause: CauseFound, lang: str, verbosity: int) -> Iterator[Line]:
+def _cause(cause: CauseFound, script: str, lang: str, verbosity: int) -> Iterator[Line]:
     seen = [i for i in cause.evidence if i.seen]
     if verbosity >= 0:
         yield from heading("evidence", lang)
@@ -77,12 +79,19 @@ def _cause(cause: CauseFound, lang: str, verbosity: int) -> Iterator[Line]:
             for item in (i for i in cause.evidence if not i.seen):
                 yield Line(f"{WORDS['not-seen'].pick(lang)} {item.text.pick(lang)} [{item.weight:+.1f}]", "dim", 2)
         yield from _code(cause, lang)
+        yield from stack_lines(cause, script, lang, verbosity)
     if cause.fixes:
         yield from heading("fix", lang)
         for fix in cause.fixes:
-            yield Line(f"- {fix.text.pick(lang)}", "", 2)
-            for command in fix.commands:
-                yield from (Line(part, "command", 6, 0) for part in command.splitlines())
+            yield from fix_lines(fix, lang)
+
+
+def fix_lines(fix: Fix, lang: str) -> Iterator[Line]:
+    """A remedy: what to do, the commands, and the patch if there is one."""
+    yield Line(f"- {fix.text.pick(lang)}", "", 2)
+    yield from patch_lines(fix, lang)
+    for command in fix.commands:
+        yield from (Line(part, "command", 6, 0) for part in command.splitlines())
 
 
 def _evidence(item: Item, lang: str, verbosity: int) -> Line:

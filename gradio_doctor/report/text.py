@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gradio_doctor.diagnosis import Diagnosis
@@ -15,29 +16,41 @@ if TYPE_CHECKING:
 
 _MAX_LINE = 4000
 FOLDED = 5  # lines of a terminal that one line of the report may take; -v shows it whole
+_WHOLE = frozenset({"command", "code", "added", "removed"})
 _STYLES = {
     "error": "bold red", "warning": "bold yellow", "info": "bold cyan", "good": "bold green", "heading": "bold",
     "dim": "dim", "command": "green", "place": "cyan", "code": "",
+    "frame": "", "added": "green", "removed": "red",
 }
 
 
 def render_plain(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0) -> str:
     """The report without colour, every line whole whatever its length."""
-    return "".join(f"{' ' * line.indent}{_safe(line)}\n" for line in report_lines(diagnosis, lang, verbosity))
+    return plain(report_lines(diagnosis, lang, verbosity))
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """Lines without colour, each one whole whatever its length."""
+    return "".join(f"{' ' * line.indent}{_safe(line)}\n" for line in lines)
 
 
 def render_rich(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0, width: int = 80) -> str:
-    """The report with colour, wrapped at `width` columns; commands are never broken by an added line end."""
+    """The report with colour, wrapped at `width` columns."""
+    return drawn(report_lines(diagnosis, lang, verbosity), verbosity, width)
+
+
+def drawn(lines: Iterable[Line], verbosity: int = 0, width: int = 80) -> str:
+    """Lines with colour, wrapped at `width` columns; commands are never broken by an added line end."""
     from rich.console import Console
 
-    drawn = io.StringIO()
+    file = io.StringIO()
     console = Console(
-        file=drawn, width=width, force_terminal=True, color_system="standard", highlight=False, emoji=False,
+        file=file, width=width, force_terminal=True, color_system="standard", highlight=False, emoji=False,
         markup=False, legacy_windows=False,
     )
-    for line in report_lines(diagnosis, lang, verbosity):
+    for line in lines:
         _draw(console, line, width, verbosity)
-    return drawn.getvalue()
+    return file.getvalue()
 
 
 def _draw(console: Console, line: Line, width: int, verbosity: int) -> None:
@@ -45,7 +58,7 @@ def _draw(console: Console, line: Line, width: int, verbosity: int) -> None:
 
     text = Text(_safe(line), style=_STYLES.get(line.style, ""))
     parts: list[Text] = [text]
-    if line.style not in ("command", "code"):
+    if line.style not in _WHOLE:
         parts = list(text.wrap(console, max(width - line.indent - line.hang, 20))) or [Text()]
     if verbosity < 1 and len(parts) > FOLDED:
         parts = [*parts[: FOLDED - 1], Text("... (-v)", style="dim")]
