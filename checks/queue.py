@@ -36,12 +36,13 @@ def queue_limit(http: HttpAnswers, source: AppSource) -> Iterator[Finding]:
     """As many events wait as the app's queue may hold (`max_size`): the next one is refused."""
     answer = http.get("queue-size")
     size = _size(answer.body) if answer is not None and answer.status == 200 else None
-    limits = [s for call in source.named("queue") if (s := call.get("max_size")) and s.known]
-    values = [s.value for s in limits if isinstance(s.value, int) and not isinstance(s.value, bool)]
-    if answer is None or size is None or not values:
+    settings = [s for call in source.named("queue") if (s := call.get("max_size")) and s.known]
+    limits = [(s.value, s) for s in settings if isinstance(s.value, int) and not isinstance(s.value, bool)]
+    if answer is None or size is None or not limits:
         return
-    facts = {"size": str(size), "limit": str(min(values)), "where": f"{limits[0].file or source.path}:{limits[0].line}"}
-    yield Finding("queue.at-limit", size >= min(values), facts, Source("http", answer.url), witness="http:queue")
+    limit, place = min(limits, key=lambda one: one[0])
+    facts = {"size": str(size), "limit": str(limit), "where": f"{place.file or source.path}:{place.line}"}
+    yield Finding("queue.at-limit", size >= limit, facts, Source("http", answer.url), witness="http:queue")
 
 
 def _size(body: str) -> int | None:

@@ -203,9 +203,9 @@ def test_rich_at_every_width(read: Read, tmp_path: Path) -> None:
     assert len(texts) == len(DRAWN) + 1 and all("─ Traceback (most" in text for text in texts[:-1])
     for (_, _, function), case, text in zip(DRAWN, cases, texts, strict=False):
         [traceback] = read(text).tracebacks
-        path = case.partition(":")[2]
+        file = case.partition(":")[2]
         seen = [(x.file, x.line, x.function) for x in traceback.last.frames[-2:]]
-        assert (traceback.last.type, seen) == ("KeyError", [(path, 3, "<module>"), (path, 2, function)]), text
+        assert (traceback.last.type, seen) == ("KeyError", [(file, 3, "<module>"), (file, 2, function)]), text
 
 
 # -- what only looks like one
