@@ -119,7 +119,7 @@ def put(text: str, file: Path | None = None) -> None:
 
 
 def colored(color: str) -> bool:
-    """Whether to colour: --color decides; else NO_COLOR, FORCE_COLOR (no-color.org), else whether stdout is a terminal."""
+    """True when --color says so; else NO_COLOR, FORCE_COLOR (no-color.org), and whether stdout is a terminal."""
     if color != "auto":
         return color == "always"
     if os.environ.get("NO_COLOR"):

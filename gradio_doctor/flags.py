@@ -130,7 +130,9 @@ _STRENGTH = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Parameter
 _FOLLOW = (_option("--follow", is_flag=True, help="Go on reading as the log grows; report when the answer changes."),)
 looking = _all(_FOLLOW, _LOOK, _REPORT)
 _WATCH = (
-    _option("--interval", type=click.FloatRange(0.1, 3600), default=5.0, show_default=True, help="Seconds between looks."),
+    _option(
+        "--interval", type=click.FloatRange(0.1, 3600), default=5.0, show_default=True, help="Seconds between looks."
+    ),
     _option(
         "--history", type=click.IntRange(1, 100_000), default=100, show_default=True,
         help="Incidents to remember for the summary.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -61,7 +60,6 @@ class Scripted:
 
     def request(self) -> Request:
         self.asked += 1
-        self.glances = min(self.glances, len(self.answers) - 1) if self.glances == len(self.answers) else self.glances
         return Request(self.answers[self.glances - 1])
 
 
@@ -92,7 +90,7 @@ def watched(
         return diagnosis(cause("blocking.event-loop")) if found else diagnosis(verdict="inconclusive")
 
     monkeypatch.setattr(module, "examine", examine)
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("gradio_doctor.watch.time.monotonic", lambda: now[0])
     watcher = Watcher(Target("port", "7860", port=7860), Options(), load(), interval, Story(clock=lambda: now[0]),
                       sleep=sleep)
     live = Live((BLOCKED,) if caught else (), {}, True)
@@ -101,12 +99,6 @@ def watched(
     glancer = Scripted([*answers, WELL], runs)
     watcher.glancer = cast("Glancer", cast("Any", glancer))
     return Made(watcher, glancer, examined, slept, now)
-
-
-@pytest.fixture(autouse=True)
-def _no_real_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(module, "find_pyspy", lambda: "")
-    yield
 
 
 def test_a_healthy_app_is_asked_once_an_interval(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,13 +137,13 @@ def test_an_app_that_is_always_late_is_not_looked_at_four_times_a_second_for_eve
     made = watched(monkeypatch, [SLOW] * 60)
     assert made.kinds() == ["late", "ended"]
     often = sum(pause == 0.25 for pause in made.slept)
-    assert often <= 40
+    assert often == 20
     assert made.watcher.story.total == 60
 
 
 def test_a_hang_is_diagnosed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made = watched(monkeypatch, [SILENT] * 30, interval=0.5)
-    assert made.kinds() == ["cause", "well", "ended"] or made.kinds() == []
+    assert made.kinds() == ["cause", "well", "ended"]
     assert len(made.examined) == 1
     assert made.glancer.asked >= 2
 

@@ -9,7 +9,7 @@ from gradio_doctor.diagnosis import CauseFound, Diagnosis, Fix, Item
 from gradio_doctor.report.ahead import ahead
 from gradio_doctor.report.line import Line, heading, more
 from gradio_doctor.report.places import script_of
-from gradio_doctor.report.stack import patch_lines, stack_lines
+from gradio_doctor.report.stack import frame_lines, patch_lines, stack_lines
 from gradio_doctor.report.time_line import time_line
 from gradio_doctor.report.unlock import pasteable
 from gradio_doctor.report.words import WORDS
@@ -25,7 +25,7 @@ def report_lines(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0) -> 
         out += _cause(root, script_of(diagnosis), lang, verbosity)
     others = [c for c in diagnosis.causes if c is not root]
     if verbosity >= 0:
-        out += _others(others, lang, verbosity, alone=root is None)
+        out += _others(others, script_of(diagnosis), lang, verbosity, alone=root is None)
         out += _symptoms(diagnosis, lang)
         out += time_line(diagnosis, lang, verbosity)
         out += _path(diagnosis, lang)
@@ -121,7 +121,7 @@ def _code(cause: CauseFound, lang: str) -> Iterator[Line]:
         yield Line(f"{mark} {number:4d} | {text}", "code", 4, 9)
 
 
-def _others(causes: list[CauseFound], lang: str, verbosity: int, *, alone: bool) -> Iterator[Line]:
+def _others(causes: list[CauseFound], script: str, lang: str, verbosity: int, *, alone: bool) -> Iterator[Line]:
     if not causes:
         return
     yield from heading("possible" if not alone else "weak", lang)
@@ -130,6 +130,7 @@ def _others(causes: list[CauseFound], lang: str, verbosity: int, *, alone: bool)
         yield Line(f"- {_percent(cause.probability):>4}  {cause.id}: {cause.says.pick(lang)}", "", 2, 8)
         if (verbosity or alone or cause.role == "contributing") and cause.because.pick(lang):
             yield Line(f"{WORDS['because'].pick(lang)} {cause.because.pick(lang)}", "dim", 10)
+            yield from frame_lines(cause, script, 10)
     yield from more(len(causes) - len(shown), lang)
 
 

@@ -63,7 +63,8 @@ WORDS = {
     # watch
     "watching": Prose("watching pid {pid} at {url}, every {seconds} s (Ctrl-C ends)",
                       "正在观察 pid {pid}（{url}），每 {seconds} 秒一次（Ctrl-C 结束）"),
-    "watch-again": Prose("{cause} again (seen {count} times), {seconds} s", "{cause} 再次出现（共 {count} 次），{seconds} 秒"),
+    "watch-again": Prose("{cause} again (seen {count} times), {seconds} s",
+                         "{cause} 再次出现（共 {count} 次），{seconds} 秒"),
     "watch-late": Prose("an answer took {seconds} s; what held it was over when it was looked at",
                         "一次应答用了 {seconds} 秒；查看时阻塞已结束"),
     "watch-well": Prose("answers again, after {seconds} s", "{seconds} 秒后恢复应答"),

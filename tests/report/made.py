@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from hypothesis import strategies as st
 
 from gradio_doctor.diagnosis import (
@@ -17,6 +19,7 @@ from gradio_doctor.diagnosis import (
 )
 from gradio_doctor.evidence import Location, Source, Target
 from gradio_doctor.knowledge.model import SEVERITIES, Prose
+from gradio_doctor.live.model import Group, Verdict
 
 PATH = (Step(Prose("Is the port listening?", "端口在监听吗？"), Prose("no", "否")),)
 
@@ -62,14 +65,21 @@ ITEMS = st.builds(Item, IDS, st.booleans(), PROSE, SOURCES, st.floats(-20, 20))
 PROBABILITIES = st.floats(0, 1)
 STEPS = st.lists(st.builds(Step, PROSE, PROSE), max_size=4).map(tuple)
 FIXES = st.builds(
-    Fix, PROSE, st.lists(TEXT, max_size=3).map(tuple), st.booleans(), st.lists(IDS, max_size=2).map(tuple)
+    Fix, PROSE, st.lists(TEXT, max_size=3).map(tuple), st.booleans(), st.lists(IDS, max_size=2).map(tuple), TEXT, TEXT,
 )
+PLACES = st.lists(st.builds(Location, TEXT, st.integers(1, 10**6), TEXT, TEXT), max_size=4).map(tuple)
+GROUPS = st.lists(
+    st.builds(
+        Group, st.integers(1, 99), st.sampled_from(get_args(Verdict)), TEXT, TEXT, TEXT,
+        st.lists(st.integers(1, 2**22), max_size=2).map(tuple),
+    ), max_size=9,
+).map(tuple)
 CAUSES = st.builds(
     CauseFound, id=IDS, probability=PROBABILITIES, severity=st.sampled_from(SEVERITIES),
     role=st.sampled_from(["root", "contributing", "possible"]), title=PROSE, says=PROSE, because=PROSE, path=STEPS,
     evidence=st.lists(ITEMS, max_size=8).map(tuple), fixes=st.lists(FIXES, max_size=3).map(tuple),
     location=st.none() | st.builds(Location, TEXT, st.integers(1, 10**6), TEXT, TEXT),
-    snippet=st.lists(st.tuples(st.integers(1, 10**6), TEXT), max_size=4).map(tuple),
+    snippet=st.lists(st.tuples(st.integers(1, 10**6), TEXT), max_size=4).map(tuple), stack=PLACES, threads=GROUPS,
 )
 RUNS = st.builds(
     CheckRun, IDS, st.sampled_from(["found", "clear", "skipped", "failed"]), st.floats(0, 100), TEXT, TEXT
