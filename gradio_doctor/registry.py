@@ -139,6 +139,8 @@ def _package(name: str, directory: Path) -> ModuleType:
     spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
     spec.submodule_search_locations = [str(directory)]
     package = importlib.util.module_from_spec(spec)
+    for stale in [m for m in sys.modules if m.startswith(name + ".")]:  # files of another directory that had the name
+        del sys.modules[stale]
     sys.modules[name] = package
     return package
 

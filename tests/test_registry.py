@@ -102,6 +102,13 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
         load([tmp_path / "gone"], plugins=False)
 
 
+def test_a_file_of_the_same_name_in_another_directory_is_another_file(tmp_path: Path) -> None:
+    first = load([family(tmp_path / "a", mine="mine-first")], plugins=False)
+    second = load([family(tmp_path / "b", mine="mine-second")], plugins=False)
+    assert "mine-first" in [c.id for c in first.checks]
+    assert "mine-second" in [c.id for c in second.checks] and "mine-first" not in [c.id for c in second.checks]
+
+
 def test_other_directories_in_one_process_do_not_mix(tmp_path: Path) -> None:
     """The second examination of a long-lived process has its own checks, not those of the first."""
     first = load([family(tmp_path / "a", mine="mine-first")], plugins=False)
