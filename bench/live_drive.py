@@ -151,7 +151,8 @@ class Driver:
         self.process.send_signal(signal.SIGSTOP)
 
     def kill_parent(self) -> None:
-        """Kill the app's main process; its children live on."""
+        """Kill the app's main process, once it has forked; its children live on."""
+        time.sleep(1.0)
         assert self.process is not None
         self.process.kill()
         self.process.wait()
