@@ -119,8 +119,7 @@ def _of_report(status: int, raw: str, gate: str, schema: bool) -> Iterator[str]:
     chances = [c["probability"] for c in report["causes"]]
     if not all(0 <= p <= 1 for p in (*chances, report["unknown_probability"])):
         yield f"probabilities: {chances} {report['unknown_probability']}"
-    uncertain = [p for p in chances if p < 0.95]  # of certain causes, the one that explains more comes first
-    if uncertain != sorted(uncertain, reverse=True) or uncertain != chances[len(chances) - len(uncertain):]:
+    if chances != sorted(chances, reverse=True):
         yield f"causes out of order: {chances}"
     if status != (wanted := _status(report, gate)):
         yield f"exit status {status}, but the report means {wanted}"

@@ -28,7 +28,6 @@ from gradio_doctor.wording import finding_text
 
 REPORTED = 0.05  # causes less probable than this are not worth a tired person's time
 CONTRIBUTING = 0.5
-CERTAIN = 0.95  # both are there: which comes first is no longer a question of probability
 WORTH_LOOKING = 0.02  # bits
 
 Snippet = Callable[[Location], tuple[tuple[int, str], ...]]
@@ -113,7 +112,7 @@ def _causes(
     path: tuple[Step, ...], symptoms: bool,
 ) -> tuple[CauseFound, ...]:
     out = []
-    for number, (name, probability) in enumerate(_in_order(knowledge, findings, _shown(ranking, symptoms))):
+    for number, (name, probability) in enumerate(_shown(ranking, symptoms)):
         role: Role = "possible"
         if probability > ranking.unknown:
             role = "root" if number == 0 else "contributing" if probability >= CONTRIBUTING else "possible"
@@ -127,22 +126,9 @@ def _shown(ranking: Ranking, symptoms: bool) -> list[tuple[str, float]]:
     return [] if likely and likely[0][1] <= ranking.unknown and not symptoms else likely
 
 
-def _in_order(
-    knowledge: Knowledge, findings: Mapping[str, Finding], shown: list[tuple[str, float]]
-) -> list[tuple[str, float]]:
-    """Of causes that are all but certain, the one that explains more of what is wrong comes first."""
-
-    def explained(name: str) -> int:
-        kinds = [knowledge.findings.get(n) for n in knowledge.causes[name].links if n in findings and findings[n].seen]
-        return sum(kind is not None and kind.symptom for kind in kinds)
-
-    certain = [pair for pair in shown if pair[1] >= CERTAIN]
-    return sorted(certain, key=lambda pair: -explained(pair[0])) + shown[len(certain):]
-
-
 def shown_causes(knowledge: Knowledge, findings: Mapping[str, Finding], ranking: Ranking) -> list[tuple[str, float]]:
     """The causes that a report shows, with their probabilities, most probable first."""
-    return _in_order(knowledge, findings, _shown(ranking, bool(_symptoms(knowledge, findings))))
+    return _shown(ranking, bool(_symptoms(knowledge, findings)))
 
 
 def _cause(

@@ -177,17 +177,3 @@ def test_a_failed_check_makes_a_clean_result_inconclusive() -> None:
         raise ZeroDivisionError
 
     assert diagnosis(more=(breaks,)).verdict == "inconclusive"
-
-
-def test_of_two_certain_causes_the_one_that_explains_more_comes_first() -> None:
-    orphan = cause("port.orphan", 0.04, {"orphan": 0.98})
-    blocked = cause("port.blocked", 0.02, {"stands": 0.98, "hangs": 0.85})
-    LEAKS.update(orphan=0.00001, stands=0.0001)
-    seen = [Finding("orphan", source=Source("process", "pid 1")), Finding("stands", source=Source("process", "pid 2")),
-            Finding("hangs", source=Source("http", "x"))]
-    told = diagnosis(*seen, causes=(orphan, blocked), symptoms=("orphan", "stands", "hangs"))
-    assert [c.id for c in told.causes] == ["port.blocked", "port.orphan"]
-    assert [c.role for c in told.causes] == ["root", "contributing"]
-    assert min(c.probability for c in told.causes) > 0.95
-    again = diagnosis(*seen, causes=(orphan, blocked), symptoms=("orphan",))
-    assert again.causes[0].id == "port.orphan"
