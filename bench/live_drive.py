@@ -35,19 +35,28 @@ class Driver:
 
     def start(self) -> None:
         """Start the app and wait until it serves. Raises RuntimeError when it does not."""
-        environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
-        with self.app.with_suffix(".log").open("ab") as log:
+        fixed = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, **fixed}
+        with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [self.python, str(self.app), str(self.port)], cwd=self.app.parent, env=environment,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )
         self._pids.append(self.process.pid)
         end = time.monotonic() + _START_SECONDS
-        while not self.answers("/config"):
+        while not (self.answers("/config") and self._launched()):
             if time.monotonic() > end or self.process.poll() is not None:
-                raise RuntimeError(self.app.with_suffix(".log").read_text()[-800:])
+                raise RuntimeError(self._log.read_text()[-800:])
             time.sleep(0.1)
         self._prefix = "/gradio_api" if self.answers("/gradio_api/app_id") else ""
+
+    @property
+    def _log(self) -> Path:
+        return self.app.with_suffix(".log")
+
+    def _launched(self) -> bool:
+        """An app answers before launch() asks its own address, and ends when a handler blocks that one request."""
+        return "To create a public link" in self._log.read_text()
 
     def close(self) -> None:
         """Kill everything that was started."""

@@ -15,14 +15,10 @@ _LOOP = {
 def blocking_mechanism(live: Live) -> Iterator[Finding]:
     """What keeps the event loop, or all worker threads, from their work."""
     for kind, name in _LOOP.items():
-        found = next((j for j in live.judgements if j.kind == kind and _serious(j)), None)
+        found = next((j for j in live.judgements if j.kind == kind and j.sure), None)
         yield _finding(name, found, live, "" if kind == "loop-starved" else "free-loop")
     yield _finding("blocking.workers-taken", live.first("pool-exhausted"), live, "limit-wait")
     yield _finding("blocking.output-full", live.first("pipe-full"), live)
-
-
-def _serious(judgement: Judgement) -> bool:
-    return judgement.sure
 
 
 @check("blocking-locks", finds=("blocking.lock-cycle", "blocking.lock-convoy"), cost=0.1)

@@ -86,7 +86,7 @@ def _once(name: str, calls: Iterable[SlowCall]) -> Iterator[Finding]:
 @check("blocking-crowd", finds=("blocking.may-fill-threads",))
 def blocking_crowd(source: AppSource) -> Iterator[Finding]:
     """Which slow handlers may run as often at once as there are threads, which the page itself needs too?"""
-    threads = _threads(source)
+    threads = next(iter(source.max_threads), _THREADS)
     everywhere = [c.get("default_concurrency_limit") for c in source.named("queue")]
     default = next((s for s in everywhere if s is not None), None)
     seen: set[tuple[str, int]] = set()
@@ -110,8 +110,3 @@ def blocking_crowd(source: AppSource) -> Iterator[Finding]:
 
 def _number(value: object) -> float:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else 0
-
-
-def _threads(source: AppSource) -> float:
-    settings = [s for c in source.named("launch") if (s := c.get("max_threads")) is not None and s.known]
-    return _number(settings[0].value) if settings else _THREADS

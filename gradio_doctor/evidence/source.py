@@ -187,6 +187,12 @@ class AppSource:
         """The configuring calls of one name ("launch", "queue", ...), in source order."""
         return tuple(c for c in self.calls if c.name == name)
 
+    @property
+    def max_threads(self) -> tuple[int, ...]:
+        """The numbers of worker threads that launch() is given, as far as the source says them."""
+        values = [s.value for c in self.named("launch") if (s := c.get("max_threads")) and s.known]
+        return tuple(v for v in values if isinstance(v, int) and not isinstance(v, bool))
+
     def handlers_at(self, file: str, line: int) -> tuple[Handler, ...]:
         """The handlers inside whose function a line lies (a frame of a stack)."""
         return tuple(h for h in self.handlers if h.file == file and h.line <= line <= max(h.line, h.end))

@@ -57,15 +57,14 @@ def read_traits(pid: int, processes: Path = Path("/proc")) -> Traits:
         ignores_hangup=bool(ignored and int(ignored[1], 16) & bit),
         unit=service_unit(_read(processes / str(pid) / "cgroup")),
         first=bool(namespace and namespace[1] == "1"),
-        crowded=_crowded(pid),
+        crowded=pid not in (os.getpid(), os.getppid()) and _session(processes / str(pid)) == os.getsid(0),
     )
 
 
-def _crowded(pid: int) -> bool:
-    try:
-        return os.getsid(pid) == os.getsid(0) and pid not in (os.getpid(), os.getppid())
-    except OSError:
-        return False
+def _session(process: Path) -> int:
+    """The session of a process (field 6 of /proc/PID/stat, proc(5)); -1 when it cannot be read."""
+    fields = _read(process / "stat").rpartition(")")[2].split()
+    return int(fields[3]) if len(fields) > 3 and fields[3].isdecimal() else -1
 
 
 def service_unit(cgroup: str) -> str:

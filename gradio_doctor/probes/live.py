@@ -28,16 +28,11 @@ def probe_live(context: Context) -> Live | Absent:
     instances, source = context.get(Instances), context.known(AppSource)
     loop = http.get("loop") if isinstance(http, HttpAnswers) else None
     answers = None if loop is None else loop.outcome == "answered"
-    limits = (*DEFAULT_LIMITS, *(_max_threads(source) if isinstance(source, AppSource) else ()))
+    limits = (*DEFAULT_LIMITS, *(source.max_threads if isinstance(source, AppSource) else ()))
     found = judge(threads, stacks, listeners=context.known(Listeners), limits=limits, loop_answers=answers)
     main = () if isinstance(instances, Absent) else instances.main
     groups = {p.pid: fold(p.threads) for p in view_processes(threads, stacks)}
     return Live(_lasting(found), groups, isinstance(stacks, Stacks), tuple(p.pid for p in main))
-
-
-def _max_threads(source: AppSource) -> Sequence[int]:
-    values = [s.value for c in source.named("launch") if (s := c.get("max_threads")) and s.known]
-    return [v for v in values if isinstance(v, int) and not isinstance(v, bool)]
 
 
 def _lasting(found: Sequence[Judgement]) -> tuple[Judgement, ...]:

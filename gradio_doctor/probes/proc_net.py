@@ -34,12 +34,12 @@ def _table(path: Path) -> tuple[Listener, ...]:
 
 def _listener(row: list[str]) -> Listener:
     address, _, port = row[1].rpartition(":")
-    host, family = normal_address(_address(address))
+    host, family = normal_address(printed_address(address))
     backlog = int(row[4].rpartition(":")[2], 16)  # the receive queue of a listening socket
     return Listener(host, int(port, 16), family, inode=int(row[9]), uid=int(row[7]), backlog=backlog)
 
 
-def _address(text: str) -> str:
+def printed_address(text: str) -> str:
     """An address that the kernel printed as 32-bit words in the machine's own byte order."""
     words = (int(text[i : i + 8], 16).to_bytes(4, sys.byteorder) for i in range(0, len(text), 8))
     raw = b"".join(words)

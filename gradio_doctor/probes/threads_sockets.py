@@ -9,7 +9,7 @@ from pathlib import Path
 from gradio_doctor.evidence import Listeners, Resource
 from gradio_doctor.evidence.threads import Peer
 from gradio_doctor.probes.inet_diag import normal_address
-from gradio_doctor.probes.proc_net import _address as printed_address
+from gradio_doctor.probes.proc_net import printed_address
 from gradio_doctor.probes.redact import clean
 
 _MOST_BYTES = 16 << 20

@@ -132,6 +132,15 @@ def wait_serving(port: int, seconds: float = STARTED_SECONDS) -> None:
     until(lambda: answers(port), seconds, f"nothing answers on port {port}")
 
 
+def wait_launched(app: Path) -> None:
+    """Wait until launch() has come back in an app that then creates FILE.up.
+
+    An app answers earlier than that, but a handler that blocks the loop meanwhile makes launch() itself fail: it asks
+    its own address last of all ("When localhost is not accessible", gradio/blocks.py).
+    """
+    until(Path(f"{app}.up").exists, STARTED_SECONDS, f"launch() of {app} does not come back")
+
+
 def answers(port: int) -> bool:
     """True when HEAD /config is answered, with whatever status."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)

@@ -14,7 +14,7 @@ from typing import Any
 
 from gradio_doctor.evidence import Process
 from gradio_doctor.probes.processes import read_process
-from tests.lab.harness import Lab, environment, free_ports, until, write_app
+from tests.lab.harness import Lab, environment, free_ports, until, wait_launched, write_app
 
 APP = """
     import time
@@ -49,7 +49,9 @@ APP = """
         box.submit(computes, box, box, api_name="computes")
         box.submit(waits, box, box, api_name="waits", concurrency_limit=None)
 
-    demo.launch(server_port={port}, quiet=True)
+    demo.launch(server_port={port}, quiet=True, prevent_thread_lock=True)
+    open(__file__ + ".up", "w").close()
+    demo.block_thread()
 """
 
 
@@ -130,4 +132,6 @@ class Bench:
 def begun(lab: Lab, source: str) -> Bench:
     port = free_ports()[0]
     app = write_app(lab.directory, source, port=port)
-    return Bench(lab, port, app, lab.start(app, wait=port), [])
+    process = lab.start(app, wait=port)
+    wait_launched(app)
+    return Bench(lab, port, app, process, [])

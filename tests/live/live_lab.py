@@ -25,7 +25,7 @@ from gradio_doctor.probes.stacks_pyspy import find_pyspy
 from gradio_doctor.probes.threads import watch
 from gradio_doctor.probes.threads_sockets import Neighbours
 from gradio_doctor.probes.watching import Watching, begin_watching
-from tests.lab.harness import answers, environment, free_ports, until
+from tests.lab.harness import answers, environment, free_ports, until, wait_launched
 from tests.probes.network_lab import Given
 
 T = TypeVar("T")
@@ -82,7 +82,9 @@ with gr.Blocks() as demo:
     for f in (sleeps, loop_sleeps, loop_computes, loop_calls_itself, loop_waits_for_other, waits_for_other, computes,
               holds_gil, loop_holds_gil, first_a, first_b, keeps_lock, wants_lock, runs_child, prints, quits, echo):
         box.submit(f, box, box, api_name=f.__name__, concurrency_limit=None)
-demo.launch(server_port={port}, quiet=True)
+demo.launch(server_port={port}, quiet=True, prevent_thread_lock=True)
+open(__file__ + ".up", "w").close()
+demo.block_thread()
 """
 
 
@@ -154,6 +156,8 @@ def gradio_app(
     filled = source.replace("{port}", str(port)).replace("{other}", str(other))
     with running(directory, filled, port, output, python) as app:
         until(lambda: answers(port), 60, "the app does not serve")
+        if ".up" in source:
+            wait_launched(app.file)
         yield app
 
 

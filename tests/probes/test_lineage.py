@@ -182,3 +182,5 @@ def test_traits_as_the_kernel_prints_them(tmp_path: Path) -> None:
     assert read_traits(7, tmp_path) == Traits(ignores_hangup=True, unit="demo.service", first=True)
     (tmp_path / "7" / "status").write_text("NSpid:\t11\nSigIgn:\t0000000001001000\n")
     assert read_traits(7, tmp_path) == Traits(unit="demo.service")
+    (tmp_path / "7" / "stat").write_text(f"7 (a) b 1 (c) S 1 7 {os.getsid(0)} 0 -1 4194304\n")
+    assert read_traits(7, tmp_path) == Traits(unit="demo.service", crowded=True)

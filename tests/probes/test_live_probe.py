@@ -31,7 +31,7 @@ from gradio_doctor.evidence import (
 )
 from gradio_doctor.live.model import Judgement, Live
 from gradio_doctor.probes import live as probe
-from gradio_doctor.probes.live import _lasting, _max_threads, probe_live
+from gradio_doctor.probes.live import _lasting, probe_live
 from gradio_doctor.probes.threads_read import cpu_times
 from tests.probes.network_lab import Given, eventually
 from tests.probes.source_apps import read_app
@@ -170,7 +170,7 @@ def test_cpu_times_tell_the_two_threads_apart(waiting: Waiting) -> None:
 ])
 def test_worker_threads_as_the_source_sets_them(launch: str, limits: list[int], tmp_path: Path) -> None:
     source = f"import gradio as gr\nSIZE = 12\ngr.Interface(len, 'text', 'text').launch({launch})\n"
-    assert list(_max_threads(read_app(tmp_path, source))) == limits
+    assert list(read_app(tmp_path, source).max_threads) == limits
 
 
 # -- put together
