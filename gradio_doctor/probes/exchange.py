@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import http.client
 import io
+import select
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import cast
-from urllib.parse import quote, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from gradio_doctor.evidence import HttpAnswer
 from gradio_doctor.evidence.network import HttpOutcome
@@ -26,6 +27,7 @@ _MOST_HEADERS = 32 * 1024
 _KEPT_BODY = 4 * 1024
 _CONNECT_SECONDS = 1.0
 _SECRET_HEADERS = frozenset({"set-cookie", "set-cookie2", "www-authenticate", "authorization", "proxy-authenticate"})
+_SENT_AT_ONCE = 64 * 1024
 _TLS_ALERT = b"\x15\x03"
 
 
@@ -36,10 +38,12 @@ class Server:
     host: str
     port: int
     tls: bool = False
+    public: str = ""  # the name to ask for, where that is not the address
+    socket: str = ""  # the path of a Unix socket to use instead of the network
 
     def url(self, path: str = "") -> str:
         """The URL of a path on this server."""
-        return urlunsplit(("https" if self.tls else "http", self.name, path, "", ""))
+        return urlunsplit(("https" if self.tls else "http", self.public or self.name, path, "", ""))
 
     @property
     def name(self) -> str:
@@ -57,13 +61,15 @@ class Request:
     seconds: float = 1.0
     limit: int = _MOST_BODY
     payload: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)  # beside, or instead of, the usual ones
 
     def wire(self, server: Server) -> bytes:
         """The bytes to send."""
-        path = quote(self.path, safe="/%~")
-        lines = [f"{self.method} {path} HTTP/1.1", f"Host: {server.name}", "User-Agent: gradio-doctor",
-                 "Accept: */*", "Accept-Encoding: identity", "Connection: close"]
-        if self.payload:
+        path = quote(self.path, safe="/%~?=&")
+        headers = {"Host": server.public or server.name, "User-Agent": "gradio-doctor", "Accept": "*/*",
+                   "Accept-Encoding": "identity", "Connection": "close", **self.headers}
+        lines = [f"{self.method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        if self.payload and "Content-Length" not in headers:
             lines += ["Content-Type: application/json", f"Content-Length: {len(self.payload)}"]
         return "\r\n".join([*lines, "", ""]).encode("ascii", "replace") + self.payload
 
@@ -91,16 +97,15 @@ def ask(server: Server, request: Request) -> Reply:
     try:
         raw, cut = _exchange(server, request, started + request.seconds)
         reply = _parse(raw, blank, cut)
-    except (OSError, http.client.HTTPException, _Closed, _SpeaksTls, ValueError) as error:
-        reply = Reply(replace(blank, outcome=_outcome(error), error=clean(_words(error), 300)))
+    except (OSError, http.client.HTTPException, _Closed, _SpeaksTls, ValueError, OverflowError) as error:
+        reply = Reply(replace(blank, outcome=outcome_of(error), error=clean(_words(error), 300)))
     return replace(reply, answer=replace(reply.answer, seconds=time.monotonic() - started))
 
 
 def _exchange(server: Server, request: Request, deadline: float) -> tuple[bytes, str]:
     """The raw answer, and why its body was cut short ("" when it was not)."""
-    with _connect(server, deadline) as connection:
-        connection.settimeout(_left(deadline))
-        connection.sendall(request.wire(server))
+    with connect(server, deadline) as connection:
+        _send(connection, request.wire(server), deadline)
         raw = b""
         while (head := raw.find(b"\r\n\r\n")) < 0 or not _complete(raw, head, request.method):
             if head < 0 and len(raw) > _MOST_HEADERS:
@@ -110,7 +115,7 @@ def _exchange(server: Server, request: Request, deadline: float) -> tuple[bytes,
             if head >= 0 and len(raw) - head > request.limit:
                 return raw[: head + 4 + request.limit], f"only the first {request.limit} bytes were read"
             try:
-                connection.settimeout(_left(deadline))
+                connection.settimeout(left(deadline))
                 part = connection.recv(16 * 1024)
             except (TimeoutError, ConnectionResetError):
                 if head < 0:
@@ -122,6 +127,20 @@ def _exchange(server: Server, request: Request, deadline: float) -> tuple[bytes,
         if not raw:
             raise _Closed
         return raw, ""
+
+
+def _send(connection: socket.socket, data: bytes, deadline: float) -> None:
+    """Send all of it, or as much as the server reads: it may answer before it has read a large body."""
+    for start in range(0, len(data), _SENT_AT_ONCE):
+        if start and select.select([connection], [], [], 0)[0]:
+            return
+        connection.settimeout(left(deadline))
+        try:
+            connection.sendall(data[start : start + _SENT_AT_ONCE])
+        except (BrokenPipeError, ConnectionResetError):
+            if not start:
+                raise
+            return
 
 
 def _refuse(raw: bytes) -> None:
@@ -143,7 +162,7 @@ def _complete(raw: bytes, head: int, method: str) -> bool:
     return False
 
 
-def _left(deadline: float) -> float:
+def left(deadline: float) -> float:
     """Seconds left. Raises TimeoutError when none are."""
     left = deadline - time.monotonic()
     if left <= 0:
@@ -151,23 +170,44 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _connect(server: Server, deadline: float) -> socket.socket:
+def connect(server: Server, deadline: float) -> socket.socket:
+    """A connection, encrypted where that is wanted. Raises OSError."""
+    if server.socket:
+        return _connect_local(server, deadline)
     refused: OSError = socket.gaierror(f"{server.host} has no address")
-    for family, address in _addresses(server, deadline):
+    for family, address in addresses_of(server, deadline):
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
-            connection.settimeout(min(_CONNECT_SECONDS, _left(deadline)))
+            connection.settimeout(min(_CONNECT_SECONDS, left(deadline)))
             connection.connect(address)
-            connection.settimeout(_left(deadline))
-            return _unverified().wrap_socket(connection, server_hostname=server.host) if server.tls else connection
+            connection.settimeout(left(deadline))
+            return _encrypted(connection, server) if server.tls else connection
         except OSError as error:
             connection.close()
             refused = error
     raise refused
 
 
-def _addresses(server: Server, deadline: float) -> Iterator[tuple[int, tuple[str, int]]]:
-    """The addresses of a host. A name server that does not answer costs no more than the deadline."""
+def _connect_local(server: Server, deadline: float) -> socket.socket:
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError("this system has no Unix sockets")
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(min(_CONNECT_SECONDS, left(deadline)))
+        connection.connect(server.socket)
+        return connection
+    except OSError:
+        connection.close()
+        raise
+
+
+def _encrypted(connection: socket.socket, server: Server) -> socket.socket:
+    name = urlsplit("//" + server.public).hostname if server.public else server.host
+    return _unverified().wrap_socket(connection, server_hostname=name or server.host)
+
+
+def addresses_of(server: Server, deadline: float) -> Iterator[tuple[int, tuple[str, int]]]:
+    """The addresses of a host; raises OSError. A name server that does not answer costs no more than the deadline."""
     found: list[tuple[int, tuple[str, int]]] = []
     failed: list[OSError] = []
 
@@ -180,7 +220,7 @@ def _addresses(server: Server, deadline: float) -> Iterator[tuple[int, tuple[str
 
     thread = threading.Thread(target=look_up, daemon=True)
     thread.start()
-    thread.join(_left(deadline))
+    thread.join(left(deadline))
     if thread.is_alive():
         raise socket.gaierror(f"no answer from the name server for {server.host}")
     if failed:
@@ -219,11 +259,14 @@ def _parse(raw: bytes, blank: HttpAnswer, cut: str) -> Reply:
         for name, value in response.getheaders()
     }
     text = clean(redact_text(content[:_KEPT_BODY].decode("utf-8", "replace")), _KEPT_BODY)
+    protocol = "HTTP/1.0" if response.version == 10 else "HTTP/1.1"
+    blank = replace(blank, protocol=protocol, header_bytes=raw.find(b"\r\n\r\n"))
     answer = replace(blank, outcome="answered", status=response.status, headers=headers, body=text, error=cut)
     return Reply(answer, content)
 
 
-def _outcome(error: Exception) -> HttpOutcome:
+def outcome_of(error: Exception) -> HttpOutcome:
+    """What kind of failure an exception of an exchange is."""
     kinds: tuple[tuple[type[Exception], HttpOutcome], ...] = (
         (ssl.SSLError, "tls"), (_SpeaksTls, "tls"), (socket.gaierror, "dns"), (ConnectionRefusedError, "refused"),
         (ConnectionError, "reset"), (_Closed, "reset"), (TimeoutError, "timeout"), (OSError, "unreachable"),

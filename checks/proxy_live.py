@@ -1,0 +1,171 @@
+"""Proxy family, live: does the app answer through the proxy, and if not, which hop fails?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from gradio_doctor.sdk import Exchange, Finding, ProxyAnswers, Source, check
+
+_BAD_GATEWAY = (502, 503, 504, *range(520, 531))
+_HEADER_STATUS = (414, 431, 494)
+_HEADER_WORDS = ("Header Or Cookie Too Large", "Header Fields Too Large", "URI Too Large", "Header Field Too Large")
+_TO_TLS_PORT = ("plain HTTP request was sent to HTTPS port", "HTTP request to an HTTPS server",
+                "speaking plain HTTP to an SSL-enabled server port")
+_BIG_HEADERS = 3800  # bytes; nginx reads the head of an answer into one page of 4 KiB, or 8 (proxy_buffer_size)
+_SLOW = 0.5  # seconds; a page that takes longer may be what the proxy did not wait for
+_LOOPBACK = ("127.", "::1")
+
+
+def facts_of(proxied: ProxyAnswers, exchange: Exchange) -> dict[str, str]:
+    """What every finding about one exchange tells."""
+    answer, direct = exchange.through, exchange.direct
+    facts = {
+        "public": proxied.public, "url": answer.url, "status": str(answer.status or answer.outcome),
+        "gateway": exchange.gateway or "the proxy", "app": proxied.app_url, "method": answer.method,
+        "took": f"{answer.seconds:.2f}", "direct": str(direct.status or direct.outcome) if direct else "",
+        "sockets": ", ".join(f"{host}:{port}" for host, port in proxied.listening),
+        "listening": next((str(port) for _, port in proxied.listening), ""),
+        "path": urlsplit(answer.url).path,
+    }
+    return {k: v for k, v in facts.items() if v}
+
+
+def found(name: str, proxied: ProxyAnswers, exchange: Exchange, **more: str) -> Finding:
+    """A finding about one exchange."""
+    source = Source("http", exchange.through.url)
+    facts = {k: v for k, v in (facts_of(proxied, exchange) | more).items() if v}
+    return Finding(name, facts=facts, source=source, witness=f"through:{name}")
+
+
+def _loopback_only(proxied: ProxyAnswers) -> bool:
+    return bool(proxied.listening) and all(host.startswith(_LOOPBACK) for host, _ in proxied.listening)
+
+
+_REACH = (
+    "proxy.live-fine", "proxy.live-upstream-dead", "proxy.live-cannot-reach", "proxy.live-upstream-elsewhere",
+    "proxy.live-upstream-scheme", "proxy.live-upstream-name", "port.live-loopback-only", "proxy.live-gives-up",
+    "proxy.live-response-header", "proxy.live-request-header", "proxy.live-app-hangs", "proxy.live-gateway-fails",
+    "proxy.live-name-unknown", "proxy.live-nobody-there", "proxy.live-silent", "proxy.live-drops",
+    "proxy.live-gateway-error", "proxy.live-sometimes", "proxy.live-refuses-busy",
+)
+
+
+@check("proxy-live-reach", cost=1.5, finds=_REACH)
+def proxy_live_reach(proxied: ProxyAnswers) -> Iterator[Finding]:
+    """Is there an answer through the proxy, and if the proxy makes one itself: why could it not pass the app's on?"""
+    page = proxied.get("page")
+    if page is None:
+        return
+    finding = _reach(proxied, page)
+    if finding is not None:
+        yield finding
+        if finding.id != "proxy.live-upstream-dead" and proxied.app == "answers":
+            yield Finding("proxy.live-upstream-dead", seen=False, witness="through:dead")
+    elif page.status == 200 and proxied.reached is not False:
+        yield found("proxy.live-fine", proxied, page)
+        yield Finding("proxy.live-upstream-dead", seen=False, witness="through:dead")
+
+
+def _reach(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
+    answer = page.through
+    outcomes = {"dns": "proxy.live-name-unknown", "refused": "proxy.live-nobody-there",
+                "unreachable": "proxy.live-nobody-there", "reset": "proxy.live-drops"}
+    if proxied.redirects and answer.outcome != "answered":
+        return None  # where the redirects lead is another check's
+    if answer.outcome in outcomes:
+        return found(outcomes[answer.outcome], proxied, page, host=urlsplit(proxied.public).hostname or "")
+    if answer.outcome == "timeout":
+        return _silent(proxied, page)
+    if page.status in _HEADER_STATUS or (page.status == 400 and any(w in answer.body for w in _HEADER_WORDS)):
+        return found("proxy.live-request-header", proxied, page)
+    tries = {page.status, *(e.status for e in proxied.every("retry"))}
+    if len(tries) > 1 and min(tries) < 500 and max(tries) >= 500:
+        return found("proxy.live-sometimes", proxied, page, statuses=", ".join(map(str, sorted(tries))))
+    if page.status in _BAD_GATEWAY and page.own is not False:
+        return _bad_gateway(proxied, page)
+    if page.status == 500 and page.own:
+        return found("proxy.live-gateway-error", proxied, page)
+    return None
+
+
+def _silent(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
+    if proxied.app == "hangs":
+        return found("proxy.live-app-hangs", proxied, page)
+    if page.direct is not None and page.direct.seconds >= page.through.seconds:
+        return None
+    if proxied.app == "answers" and proxied.here is False and _loopback_only(proxied):
+        return found("port.live-loopback-only", proxied, page, address=proxied.listening[0][0])
+    return found("proxy.live-silent", proxied, page)
+
+
+def _bad_gateway(proxied: ProxyAnswers, page: Exchange) -> Finding:
+    """The proxy says that what it asked did not answer. What the app itself is doing tells whose fault that is."""
+    if proxied.app == "dead":
+        return found("proxy.live-upstream-dead", proxied, page)
+    if proxied.app == "hangs":
+        return found("proxy.live-app-hangs", proxied, page)
+    if proxied.app != "answers" or page.direct is None:
+        return found("proxy.live-gateway-fails", proxied, page)
+    direct = page.direct
+    others = [e for e in proxied.every("config", "pool", "asset") if e.status in (200, 401)]
+    if page.status in (500, 502) and direct.header_bytes > _BIG_HEADERS and others:
+        return found("proxy.live-response-header", proxied, page, bytes=str(direct.header_bytes))
+    if page.status in (504, 524) and direct.seconds >= _SLOW and page.through.seconds < direct.seconds + 0.2:
+        return found("proxy.live-gives-up", proxied, page, seconds=f"{page.through.seconds:.1f}",
+                     needs=f"{direct.seconds:.1f}")
+    if others:
+        return found("proxy.live-sometimes", proxied, page, statuses=f"{page.status}, {others[0].status}")
+    if page.status == 503 and page.gateway == "nginx":  # nginx says 502 or 504 of an upstream, 503 of its own limits
+        return found("proxy.live-refuses-busy", proxied, page)
+    return _elsewhere(proxied, page)
+
+
+def _elsewhere(proxied: ProxyAnswers, page: Exchange) -> Finding:
+    """The app answers, the proxy cannot reach it: the address, or the way there, is wrong."""
+    for tried in proxied.upstreams:
+        host = urlsplit(tried.url).hostname or ""
+        port = urlsplit(tried.url).port if ":unix:" not in tried.url and "//unix" not in tried.url else None
+        loopback = host.startswith(_LOOPBACK) or host == "localhost"
+        if tried.outcome == "dns":
+            return found("proxy.live-upstream-name", proxied, page, host=host, upstream=tried.url)
+        if tried.outcome in ("tls", "invalid") or (tried.outcome == "reset" and not proxied.plain):
+            return found("proxy.live-upstream-scheme", proxied, page, upstream=tried.url)
+        if not loopback and _loopback_only(proxied) and port in {p for _, p in proxied.listening}:
+            return found("port.live-loopback-only", proxied, page, address=proxied.listening[0][0], upstream=tried.url)
+        if not tried.same:
+            return found("proxy.live-upstream-elsewhere", proxied, page, upstream=tried.url)
+    if proxied.here is False and _loopback_only(proxied):
+        return found("port.live-loopback-only", proxied, page, address=proxied.listening[0][0])
+    return found("proxy.live-cannot-reach", proxied, page)
+
+
+_TLS = {
+    "expired": "proxy.live-certificate", "not-yet-valid": "proxy.live-certificate",
+    "wrong-name": "proxy.live-certificate", "self-signed": "proxy.live-certificate",
+    "unknown-issuer": "proxy.live-certificate", "failed": "proxy.live-handshake", "no-tls": "proxy.live-no-tls",
+}
+_REASONS = {
+    "expired": "the certificate has expired", "not-yet-valid": "the certificate is not valid yet",
+    "wrong-name": "the certificate is for another name", "self-signed": "the certificate is self-signed",
+    "unknown-issuer": "no known authority has issued the certificate",
+    "no-tls": "the port speaks plain HTTP, not TLS", "failed": "the TLS handshake fails",
+}
+
+
+@check("proxy-live-tls", cost=1.5, finds=("proxy.live-certificate", "proxy.live-handshake", "proxy.live-no-tls",
+                                          "proxy.live-wants-tls"))
+def proxy_live_tls(proxied: ProxyAnswers) -> Iterator[Finding]:
+    """Would a browser accept the proxy's certificate, and is TLS spoken where the URL says so?"""
+    look, page = proxied.tls, proxied.get("page")
+    facts = {"public": proxied.public, "host": urlsplit(proxied.public).hostname or ""}
+    source = Source("http", proxied.public)
+    if look is not None and look.outcome in _TLS:
+        facts |= {"reason": _REASONS[look.outcome], "detail": look.detail}
+        yield Finding(_TLS[look.outcome], facts=facts, source=source, witness="through:tls")
+    elif page is not None and not proxied.redirects and (
+        (page.through.outcome == "tls" and look is None)
+        or (page.status == 400 and any(words in page.through.body for words in _TO_TLS_PORT))
+    ):
+        facts |= {"reason": "the port speaks TLS, and the URL says http"}
+        yield Finding("proxy.live-wants-tls", facts=facts, source=source, witness="through:tls")
