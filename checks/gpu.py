@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradio_doctor.sdk import Finding, LogEvents, LogMatch, check
+from gradio_doctor.sdk import Finding, LogEvents, LogMatch, Share, Shares, check, in_words
 
 _UNIT = {
     "bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "KB": 10**3, "MB": 10**6, "GB": 10**9,
@@ -25,6 +25,7 @@ _CONTEXT = 0.5 * 2**30  # bytes: what a CUDA context takes outside the allocator
 # What others must hold to be called the reason: a share of the card, and more than a desktop and a context take.
 _NEIGHBOUR_SHARE, _NEIGHBOUR_BYTES = 0.35, 2 * 2**30
 _FULL = 0.95  # share of the card that a process can have at best
+_FULL_AFTERWARDS = 0.8
 _OTHER = re.compile(r"Process (?P<pid>\d{1,10}) has (?P<size>[\d.]{1,14} (?:bytes|[KMGT]iB)) memory in use")
 _LINES = ("gpu.torch-oom", "gpu.torch-memory-numbers", "gpu.oom-class")
 
@@ -39,6 +40,7 @@ class Account:
     own: float
     unallocated: float
     pid: str = ""
+    listed: tuple[tuple[str, float], ...] = ()  # other processes that the message names, pid and bytes
 
     @property
     def others(self) -> float:
@@ -49,12 +51,14 @@ class Account:
         """The sizes for people."""
         sizes = {"tried": self.tried, "total": self.total, "free": self.free, "own": self.own,
                  "others": self.others, "unallocated": self.unallocated}
-        return {k: in_words(v) for k, v in sizes.items()} | ({"pid": self.pid} if self.pid else {})
+        named = {"pid": self.pid, "named_pid": self.pid} if self.pid else {}
+        return {k: in_words(v) for k, v in sizes.items()} | named
 
-
-def in_words(size: float) -> str:
-    """A size in bytes as MiB or GiB."""
-    return f"{size / 2**30:.2f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+    def shares(self) -> Shares:
+        """Who held what when it failed; others by their pids as far as the message lists them."""
+        listed = sum(size for _, size in self.listed)
+        held = [Share("", self.own, "app"), *(Share(f"pid {pid}", size) for pid, size in self.listed)]
+        return Shares("gpu-memory", self.total, (*held, Share("", max(self.others - listed, 0.0))))
 
 
 def _bytes(text: str) -> float | None:
@@ -84,8 +88,9 @@ def account(text: str) -> Account | None:
     process = found.get("process", 0.0)
     # WSL and some drivers report 17179869184 GiB (2**64) for a process: not a size at all.
     own = process if 0 < process <= total * 1.05 else by_allocator + _CONTEXT
-    listed = [(size, m["pid"]) for m in _OTHER.finditer(text) if (size := _bytes(m["size"])) and size <= total]
-    return Account(found["tried"], total, found["free"], own, unallocated, max(listed)[1] if listed else "")
+    listed = {m["pid"]: size for m in _OTHER.finditer(text) if (size := _bytes(m["size"])) and size <= total}
+    biggest = max(listed, key=lambda pid: listed[pid], default="")
+    return Account(found["tried"], total, found["free"], own, unallocated, biggest, tuple(listed.items()))
 
 
 def verdict(numbers: Account) -> str | None:
@@ -94,22 +99,39 @@ def verdict(numbers: Account) -> str | None:
         return "gpu.own-allocation-too-large"
     if numbers.free >= max(numbers.tried, 0.05 * numbers.total):
         return None  # refused although there is room: fragments, or a limit of the app's own
-    if numbers.others >= max(_NEIGHBOUR_SHARE * numbers.total, _NEIGHBOUR_BYTES):
+    if crowded(numbers.others, numbers.total):
         return "gpu.others-hold-memory"
     return "gpu.own-allocation-too-large" if numbers.own > 0.75 * numbers.total else None
+
+
+def crowded(others: float, total: float) -> bool:
+    """Whether others hold so much of a card (bytes) that they are a reason: more than a desktop and a context take."""
+    return others >= max(_NEIGHBOUR_SHARE * total, _NEIGHBOUR_BYTES)
+
+
+def full_afterwards(used: float, total: float) -> bool:
+    """After the app has failed, its own memory is free again: what fills the card now is others'."""
+    return used >= _FULL_AFTERWARDS * total > 0
+
+
+def told_account(log: LogEvents) -> Account | None:
+    """The numbers that PyTorch printed with its out-of-memory error, None when there are none."""
+    matches = [m for name in _LINES if (m := log.get(name))]
+    return account(" ".join(dict.fromkeys(m.text for m in matches)))
 
 
 @check("gpu-oom-arithmetic", finds=("gpu.own-allocation-too-large", "gpu.others-hold-memory", "gpu.memory-fragmented"))
 def gpu_oom_arithmetic(log: LogEvents) -> Iterator[Finding]:
     """Who fills the GPU's memory, from the numbers in PyTorch's message (c10/cuda/CUDACachingAllocator.cpp)."""
-    matches = [m for name in _LINES if (m := log.get(name))]
-    numbers = account(" ".join(dict.fromkeys(m.text for m in matches)))
+    numbers = told_account(log)
     if numbers is None:
         return
-    source, witness = matches[0].source, "gpu-oom"
+    source, witness = next(m.source for name in _LINES if (m := log.get(name))), "gpu-oom"
     if (name := verdict(numbers)) is not None:
         replaces = _LINES if name == "gpu.others-hold-memory" else ()
-        yield Finding(name, facts=numbers.facts(), source=source, witness=witness, replaces=replaces)
+        yield Finding(
+            name, facts=numbers.facts(), source=source, witness=witness, replaces=replaces, shares=(numbers.shares(),)
+        )
     if numbers.unallocated >= max(numbers.tried, 0.1 * numbers.total):
         yield Finding("gpu.memory-fragmented", facts=numbers.facts(), source=source, witness=witness)
 
@@ -126,7 +148,7 @@ def gpu_card_full(log: LogEvents) -> Iterator[Finding]:
         return
     for sample in table.samples:
         used, total = int(sample.captures["used"]), int(sample.captures["total"])
-        if used >= 0.8 * total > 0:
+        if full_afterwards(used, total):
             facts = {"others": in_words(used * 2**20), "total": in_words(total * 2**20)}
             yield Finding("gpu.card-full", facts=facts, source=sample.source)
             return

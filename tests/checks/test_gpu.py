@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.gpu import Account, account, in_words, verdict
+from checks.gpu import Account, account, verdict
 from gradio_doctor.registry import Loaded
 from tests.checks.log_lab import Lab
 
@@ -98,10 +98,6 @@ def test_others_are_named_only_when_the_request_would_fit_without_them(
     if verdict(numbers) == "gpu.others-hold-memory":
         assert own + tried <= total
         assert numbers.others >= 0.35 * total
-
-
-def test_sizes_in_words() -> None:
-    assert (in_words(20 * 2**20), in_words(1.5 * GIB)) == ("20 MiB", "1.50 GiB")
 
 
 def test_memory_of_others_outweighs_the_plain_message(lab: Lab) -> None:
