@@ -1,0 +1,82 @@
+"""What the tests of limits share: control groups, a busy user, and readings of a report."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.lab.harness import until
+
+
+def seen_in(cause: dict[str, Any]) -> set[str]:
+    """The findings that speak for a cause."""
+    return {e["finding"] for e in cause["evidence"] if e["seen"]}
+
+
+def wait_up(app: Path) -> None:
+    """Wait until an app has written into FILE.up, which it opened while it still could."""
+    up = Path(f"{app}.up")
+    until(lambda: up.exists() and up.stat().st_size, 60, f"{app} does not come up")
+
+
+def bars_of(cause: dict[str, Any]) -> set[str]:
+    """The resources whose holders are shown with it."""
+    return {s["resource"] for e in cause["evidence"] for s in e.get("shares", ())}
+
+
+class Group:
+    """A control group of our own with one controller. Raises OSError where none can be made, or it has no say."""
+
+    def __init__(self, controller: str, settings: Mapping[int, tuple[str, str]]) -> None:
+        places = {1: Path("/sys/fs/cgroup") / controller, 2: Path("/sys/fs/cgroup")}
+        version = 1 if (places[1] / "cgroup.procs").exists() else 2
+        self.path = places[version] / f"gradio-doctor-{controller}-{os.getpid()}"
+        self.file, self.value = settings[version]
+        if version == 2:
+            with suppress(OSError):  # it may be on already
+                (places[2] / "cgroup.subtree_control").write_text(f"+{controller}")
+        self.path.mkdir()
+        if not (self.path / self.file).exists():
+            self.path.rmdir()
+            raise FileNotFoundError(self.path / self.file)
+
+    def set(self) -> None:
+        (self.path / self.file).write_text(self.value)
+
+    def close(self) -> None:
+        def empty() -> bool:
+            pids = (self.path / "cgroup.procs").read_text().split()
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            return not pids
+
+        until(empty, 10, "the group does not empty")
+        self.path.rmdir()
+
+
+@contextmanager
+def users(port: int) -> Iterator[None]:
+    """Somebody who uses the app all the time, ten times a second."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.1):
+            body = b'{"data": ["x"]}'
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/gradio_api/run/predict", body, {"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+                answer.read()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
