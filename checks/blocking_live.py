@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gradio_doctor.sdk import Finding, Judgement, Live, Location, Mend, Source, check
+from gradio_doctor.sdk import Absent, Finding, HttpAnswers, Instances, Judgement, Live, Location, Mend, Source, check
 
 _LOOP = {
     "loop-blocked": "blocking.loop-blocked", "loop-busy": "blocking.loop-busy", "loop-starved": "blocking.gil-held",
@@ -16,44 +16,68 @@ def blocking_mechanism(live: Live) -> Iterator[Finding]:
     """What keeps the event loop, or all worker threads, from their work."""
     for kind, name in _LOOP.items():
         found = next((j for j in live.judgements if j.kind == kind and j.sure), None)
-        yield _finding(name, found, live, "" if kind == "loop-starved" else "free-loop")
-    yield _finding("blocking.workers-taken", live.first("pool-exhausted"), live, "limit-wait")
-    yield _finding("blocking.output-full", live.first("pipe-full"), live)
+        yield finding_of(name, found, live, "" if kind == "loop-starved" else "free-loop")
+    yield finding_of("blocking.workers-taken", live.first("pool-exhausted"), live, "limit-wait")
+    yield finding_of("blocking.output-full", live.first("pipe-full"), live)
 
 
 @check("blocking-locks", finds=("blocking.lock-cycle", "blocking.lock-convoy"), cost=0.1)
 def blocking_locks(live: Live) -> Iterator[Finding]:
     """Threads that wait for each other's locks, or many for one. Without stacks nobody can tell locks from rest."""
     if live.complete:
-        yield _finding("blocking.lock-cycle", live.first("deadlock"), live)
-        yield _finding("blocking.lock-convoy", live.first("lock-convoy"), live)
+        yield finding_of("blocking.lock-cycle", live.first("deadlock"), live)
+        yield finding_of("blocking.lock-convoy", live.first("lock-convoy"), live)
 
 
 @check("blocking-waits", finds=("blocking.waits-for-server", "blocking.calls-itself", "blocking.pool-wait"), cost=0.1)
 def blocking_waits(live: Live) -> Iterator[Finding]:
     """Handlers that have waited for another server, for the app itself, or for a free connection."""
     endless = (j for j in live.judgements if j.kind == "upstream-wait" and j.facts.get("endless") == "yes")
-    yield _finding("blocking.waits-for-server", next(endless, None), live, "limit-wait")
-    yield _finding("blocking.calls-itself", live.first("self-call"), live)
-    yield _finding("blocking.pool-wait", live.first("connection-pool-wait"), live)
+    yield finding_of("blocking.waits-for-server", next(endless, None), live, "limit-wait")
+    yield finding_of("blocking.calls-itself", live.first("self-call"), live)
+    yield finding_of("blocking.pool-wait", live.first("connection-pool-wait"), live)
 
 
-@check("app-server-gone", finds=("app.server-thread-gone",), cost=0.1)
-def app_server_gone(live: Live) -> Iterator[Finding]:
-    """The port is open and nothing is left that could serve it: the server's thread has ended."""
-    if live.complete:
-        yield _finding("app.server-thread-gone", live.first("server-thread-gone"), live)
+@check("app-server-gone", finds=("app.server-thread-gone", "port.socket-without-server"), cost=0.1)
+def app_server_gone(live: Live, http: HttpAnswers | Absent) -> Iterator[Finding]:
+    """The port is open and nothing is left that could serve it: its thread has ended, or was never in this process.
+
+    fork() copies open sockets, but no thread except the one that called it (fork(2)).
+    """
+    if not live.complete:
+        return
+    yield finding_of("app.server-thread-gone", live.first("server-thread-gone"), live)
+    loop = http.get("loop") if isinstance(http, HttpAnswers) else None
+    if loop is not None and loop.outcome == "timeout" and (found := live.first("listener-without-server")):
+        yield finding_of("port.socket-without-server", found, live)
+
+
+_OWN_FAULTS = ("loop-blocked", "loop-busy", "pool-exhausted", "deadlock", "lock-convoy", "connection-pool-wait")
+
+
+@check("blocking-orphan", finds=("blocking.orphan-hangs",), cost=0.1)
+def blocking_orphan(live: Live, instances: Instances) -> Iterator[Finding]:
+    """An app that outlived its terminal, and hangs in its own code: that is why it does not answer, not its age."""
+    fault = next((j for j in live.judgements if j.sure and j.location and j.kind in _OWN_FAULTS), None)
+    orphan = next((p for p in instances.main if p.orphan and not p.keeper and not p.stopped), None)
+    if fault is not None and orphan is not None:
+        facts = {"pid": str(orphan.pid), "command": orphan.command_line}
+        yield Finding(
+            "blocking.orphan-hangs", facts=facts, source=Source("process", f"pid {orphan.pid}"),
+            replaces=("port.orphaned-instance", "port.earlier-run"),
+        )
 
 
 @check("model-loading", finds=("model.loads-now",), cost=0.1)
 def model_loading(live: Live) -> Iterator[Finding]:
     """A model is being loaded while people wait."""
     loading = next((j for j in live.judgements if j.kind == "loading" and j.facts.get("when") == "handler"), None)
-    if live.complete:
-        yield _finding("model.loads-now", loading, live)
+    if loading is not None and live.complete:
+        yield finding_of("model.loads-now", loading, live)
 
 
-def _finding(name: str, judgement: Judgement | None, live: Live, mend: Mend = "") -> Finding:
+def finding_of(name: str, judgement: Judgement | None, live: Live, mend: Mend = "") -> Finding:
+    """A judgement as a finding with its place, its stack and what the other threads do; None is one not seen."""
     if judgement is None:
         return Finding(name, seen=False)
     source = Source("process", f"pid {judgement.pid}")

@@ -8,7 +8,19 @@ from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from gradio_doctor.sdk import Absent, Environment, Finding, Frame, LogEvents, LogMatch, Run, Source, Traceback, check
+from gradio_doctor.sdk import (
+    OUTPUT_OF_RUN,
+    Absent,
+    Environment,
+    Finding,
+    Frame,
+    LogEvents,
+    LogMatch,
+    Run,
+    Source,
+    Traceback,
+    check,
+)
 
 from .app_tracebacks import finding, is_telemetry, slashes
 
@@ -23,9 +35,9 @@ _LAUNCHED = ("To create a public link", "Running on public URL", "Could not crea
 
 @check("network-localhost", finds=(
     "network.localhost-check-through-proxy", "network.localhost-check-plain", "app.self-check-timed-out",
-    "app.first-page-not-served",
+    "app.first-page-not-served", "app.first-page-too-slow",
 ))
-def network_localhost(log: LogEvents) -> Iterator[Finding]:
+def network_localhost(log: LogEvents, run: Run | Absent) -> Iterator[Finding]:
     """Why Gradio could not reach itself: a proxy, an error of its own page (dependency-page), or a slow one."""
     blamed = log.get("network.localhost-not-accessible")
     own = [(i, t) for i, t in enumerate(log.tracebacks) if asks_itself(t, log)]
@@ -43,6 +55,8 @@ def network_localhost(log: LogEvents) -> Iterator[Finding]:
         yield replace(finding("app.self-check-timed-out", index, traceback, traceback.last), replaces=replaces)
     elif blamed is not None and not _page_error_before(log, blamed):
         name = "app.first-page-not-served" if _reached_itself(log) else "network.localhost-check-plain"
+        if name == "app.first-page-not-served" and isinstance(run, Run) and blamed.source.name == OUTPUT_OF_RUN:
+            name = "app.first-page-too-slow"  # we have all that it printed, and a page that fails prints why
         dropped = (blamed.signature,) if name.startswith("app.") else ()
         yield Finding(name, source=blamed.source, facts={"line_text": blamed.text}, replaces=dropped)
 
@@ -121,7 +135,7 @@ def network_proxy_env(environment: Environment, run: Run | Absent, log: LogEvent
             facts = {"variable": name, "value": value, "of": environment.of}
             yield Finding("network.proxy-without-exemption", facts=facts, source=Source("process", environment.of))
             if waits:
-                yield Finding("network.self-check-waits", source=Source("log", "output of the app"))
+                yield Finding("network.self-check-waits", source=Source("log", OUTPUT_OF_RUN))
             return
 
 

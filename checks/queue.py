@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from gradio_doctor.sdk import AppSource, Finding, HttpAnswers, Source, check
@@ -25,7 +24,7 @@ def queue_door(http: HttpAnswers) -> Iterator[Finding]:
 def queue_length(http: HttpAnswers) -> Iterator[Finding]:
     """How many events wait (those that run do not count)."""
     answer = http.get("queue-size")
-    size = _size(answer.body) if answer is not None and answer.status == 200 else None
+    size = answer.queue_size if answer is not None else None
     if answer is not None and size is not None:
         source = Source("http", answer.url)
         yield Finding("queue.long", size >= _LONG, {"size": str(size)}, source, witness="http:queue")
@@ -35,7 +34,7 @@ def queue_length(http: HttpAnswers) -> Iterator[Finding]:
 def queue_limit(http: HttpAnswers, source: AppSource) -> Iterator[Finding]:
     """As many events wait as the app's queue may hold (`max_size`): the next one is refused."""
     answer = http.get("queue-size")
-    size = _size(answer.body) if answer is not None and answer.status == 200 else None
+    size = answer.queue_size if answer is not None else None
     settings = [s for call in source.named("queue") if (s := call.get("max_size")) and s.known]
     limits = [(s.value, s) for s in settings if isinstance(s.value, int) and not isinstance(s.value, bool)]
     if answer is None or size is None or not limits:
@@ -43,11 +42,3 @@ def queue_limit(http: HttpAnswers, source: AppSource) -> Iterator[Finding]:
     limit, place = min(limits, key=lambda one: one[0])
     facts = {"size": str(size), "limit": str(limit), "where": f"{place.file or source.path}:{place.line}"}
     yield Finding("queue.at-limit", size >= limit, facts, Source("http", answer.url), witness="http:queue")
-
-
-def _size(body: str) -> int | None:
-    try:
-        size = json.loads(body)["queue_size"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return size if isinstance(size, int) and not isinstance(size, bool) else None

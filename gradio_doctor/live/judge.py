@@ -11,6 +11,7 @@ from gradio_doctor.live.model import Judgement, ProcessView
 from gradio_doctor.live.outside import judge_outside
 from gradio_doctor.live.pool import DEFAULT_LIMITS, judge_pool
 from gradio_doctor.live.serving import judge_serving
+from gradio_doctor.live.starting import judge_starting
 from gradio_doctor.live.views import view_processes
 
 
@@ -30,6 +31,8 @@ def judge(
     for process in views:
         if not process.stopped:
             found += _running(process, limits, loop_answers)
+            if sockets is not None and not sockets.held_by(process.pid):
+                found += judge_starting(process)
     return tuple(sorted(found, key=lambda j: not j.sure))
 
 

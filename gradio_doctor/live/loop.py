@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gradio_doctor.live.making import of_thread
 from gradio_doctor.live.model import Judgement, ProcessView, ThreadView
+from gradio_doctor.live.starting import imports_app
 from gradio_doctor.live.views import BUSY, QUIET
 
 DEAD_RATE = 3.0  # a healthy loop wakes 10 times a second at the least (uvicorn's tick), on every version
@@ -21,7 +22,7 @@ def judge_loop(process: ProcessView, loop_answers: bool | None) -> Iterator[Judg
     if not process.complete and (main := _starved_main(process)):
         yield of_thread("loop-starved", main, sure=loop_answers is False)
         return
-    if loop is None:
+    if loop is None or imports_app(loop.frames):
         return
     if _is_dead(loop):
         if loop.serves or loop.verdict != "idle":  # the idle loop of something else need not wake

@@ -18,7 +18,7 @@ WaitKind = Literal[
 JudgementKind = Literal[
     "process-stopped", "loop-blocked", "loop-busy", "loop-stalled", "loop-starved", "pool-exhausted", "deadlock",
     "lock-convoy", "self-call", "upstream-wait", "connection-pool-wait", "pipe-full", "server-thread-gone",
-    "listener-without-server", "loading",
+    "listener-without-server", "loading", "start-held",
 ]
 
 

@@ -14,7 +14,8 @@ _SERVING = ("loop", "worker", "executor")
 def judge_outside(process: ProcessView) -> Iterator[Judgement]:
     """Self-calls, waits on other servers (one for each), on pools of connections, and on full pipes."""
     waiting = [t for t in process.threads if t.wait is not None and t.verdict == "waiting"]
-    serving = [t for t in waiting if t.role in _SERVING or not process.complete]
+    roles = _SERVING if process.loop else (*_SERVING, "main")  # before it serves, the main thread does the work
+    serving = [t for t in waiting if t.role in roles or not process.complete]
     peers: dict[tuple[JudgementKind, str], list[ThreadView]] = defaultdict(list)
     for view in serving:
         if key := _peer(view):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
+from dataclasses import dataclass, field
 
 from gradio_doctor.evidence import Absent, AcceptQueue
 from gradio_doctor.probes.app_address import find_address
@@ -12,6 +14,43 @@ from gradio_doctor.probes.sockets import listening_sockets
 
 _SAMPLES = 5
 _SECONDS = 0.3
+_PATIENCE = 0.4  # seconds that an app has to answer before anybody wonders whether it accepts at all
+
+
+@dataclass
+class Sampling:
+    """A look that waits in the background for whether it is needed, while the app is asked over HTTP."""
+
+    answered: threading.Event = field(default_factory=threading.Event)
+    _done: threading.Event = field(default_factory=threading.Event)
+    _found: AcceptQueue | Absent | None = None
+
+    def begin(self, port: int) -> None:
+        """Sample, unless `answered` is set before the app has taken too long."""
+        threading.Thread(target=self._sample, args=(port,), daemon=True).start()
+
+    def found(self) -> AcceptQueue | Absent | None:
+        """What was seen; None when the app had answered by then."""
+        self._done.wait(_PATIENCE + 2 * _SECONDS)
+        return self._found
+
+    def _sample(self, port: int) -> None:
+        try:
+            if not self.answered.wait(_PATIENCE):
+                self._found = sample_backlog(port)
+        finally:
+            self._done.set()
+
+
+def begin_sampling(context: Context) -> Sampling | Absent:
+    """Begin to watch the app's accept queue, where that can be done."""
+    address = find_address(context)
+    if isinstance(address, Absent) or not address.local or sys.platform != "linux":
+        return Absent("its accept queue cannot be seen from here")
+    sampling = Sampling()
+    context.on_close(sampling.answered.set)
+    sampling.begin(address.port)
+    return sampling
 
 
 def probe_accept_queue(context: Context) -> AcceptQueue | Absent:
@@ -23,7 +62,9 @@ def probe_accept_queue(context: Context) -> AcceptQueue | Absent:
         return Absent("the app runs on another machine", f"ssh {address.host} gradio-doctor diagnose {address.port}")
     if sys.platform != "linux":
         return Absent("only Linux tells how many connections wait for accept()")
-    return sample_backlog(address.port)
+    begun = context.known(Sampling)
+    found = begun.found() if isinstance(begun, Sampling) else None
+    return found or sample_backlog(address.port)
 
 
 def sample_backlog(port: int, seconds: float = _SECONDS, samples: int = _SAMPLES) -> AcceptQueue | Absent:

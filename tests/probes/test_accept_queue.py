@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 
 from gradio_doctor.evidence import Absent, AcceptQueue, Instances, Listener, Listeners, Process, Run, Target
 from gradio_doctor.probes import accept_queue
-from gradio_doctor.probes.accept_queue import probe_accept_queue, sample_backlog
+from gradio_doctor.probes.accept_queue import Sampling, begin_sampling, probe_accept_queue, sample_backlog
 from gradio_doctor.probes.sockets import probe_listeners
 from tests.probes.network_lab import Given, child, eventually
 
@@ -145,3 +145,39 @@ def test_other_systems_do_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "darwin")
     found = probe_accept_queue(Given(Target("port", "7860", port=7860)))
     assert isinstance(found, Absent) and "Linux" in found.why
+
+
+# -- in the background, while the app is asked
+
+
+def test_a_silent_app_is_watched_meanwhile(deaf: tuple[socket.socket, int]) -> None:
+    sampling = Sampling()
+    with socket.create_connection(("127.0.0.1", deaf[1])):
+        sampling.begin(deaf[1])
+        time.sleep(0.8)  # what asking takes when there is no answer
+        started = time.monotonic()
+        context = Given(Target("port", str(deaf[1]), port=deaf[1]), evidence=(sampling,))
+        found = probe_accept_queue(context)
+    assert isinstance(found, AcceptQueue) and found.samples == (1,) * 5
+    assert time.monotonic() - started < 0.25  # it was not looked at a second time (0.3 s)
+
+
+def test_an_app_that_answered_is_not_watched(deaf: tuple[socket.socket, int]) -> None:
+    sampling = Sampling()
+    sampling.begin(deaf[1])
+    sampling.answered.set()
+    assert sampling.found() is None
+    found = probe_accept_queue(Given(Target("port", str(deaf[1]), port=deaf[1]), evidence=(sampling,)))
+    assert isinstance(found, AcceptQueue) and found.samples == (0,) * 5  # asked for all the same: looked at now
+
+
+def test_it_begins_only_where_the_queue_can_be_seen(deaf: tuple[socket.socket, int]) -> None:
+    far = begin_sampling(Given(Target("url", "x", url="http://192.0.2.7:7860"), evidence=(Listeners(()),)))
+    assert isinstance(far, Absent)
+    ended: list[Callable[[], None]] = []
+    context = Given(Target("port", str(deaf[1]), port=deaf[1]))
+    context.on_close = ended.append  # type: ignore[method-assign, assignment]
+    sampling = begin_sampling(context)
+    assert isinstance(sampling, Sampling) and len(ended) == 1
+    ended[0]()
+    assert sampling.found() is None

@@ -1,0 +1,164 @@
+"""Apps that neither serve nor end: what they stand at is named, with its place; one that is only slow is healthy."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.harness import Lab, doctor, free_ports, write_app
+
+# Gradio is imported late where it does not matter: its import takes seconds on a busy machine.
+LOADS = """
+    import time
+
+
+    def load_model():
+        time.sleep({seconds})  # its weights
+        return str.upper
+
+
+    model = load_model()
+    import gradio as gr
+    gr.Interface(model, "text", "text").launch(server_port={port}, quiet=True)
+"""
+STARVES = """
+    import re
+    import threading
+
+
+    def warm_up():
+        re.match(r"(a+)+$", "a" * 64 + "b")  # native code that keeps the lock
+
+
+    threading.Thread(target=warm_up, daemon=True).start()
+    import gradio as gr
+    gr.Interface(str.upper, "text", "text").launch(server_port={port}, quiet=True)
+"""
+DOWNLOADS = """
+    from huggingface_hub import hf_hub_download
+
+    path = hf_hub_download("somebody/model", "model.bin")
+    import gradio as gr
+    gr.Interface(str.upper, "text", "text").launch(server_port={port}, quiet=True)
+"""
+LOCKS = """
+    import threading
+
+    LOCK = threading.Lock()
+
+
+    def initialize():
+        with LOCK:
+            with LOCK:  # never
+                return str.upper
+
+
+    function = initialize()
+    import gradio as gr
+    gr.Interface(function, "text", "text").launch(server_port={port}, quiet=True)
+"""
+ASKS = """
+    import urllib.request
+
+    settings = urllib.request.urlopen("http://127.0.0.1:{other}/settings").read()
+    import gradio as gr
+    gr.Interface(str.upper, "text", "text").launch(server_port={port}, quiet=True)
+"""
+SLOW_PAGE = """
+    import asyncio
+
+    import gradio as gr
+    from starlette.middleware import Middleware
+
+
+    class Licence:
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            if scope.get("path") == "/":
+                await asyncio.sleep(4)
+            await self.app(scope, receive, send)
+
+
+    demo = gr.Interface(str.upper, "text", "text")
+    demo.launch(server_port={port}, app_kwargs=dict(middleware=[Middleware(Licence)]))
+"""
+
+
+def line_of(app_text: str, text: str) -> int:
+    return next(n for n, line in enumerate(app_text.splitlines(), 1) if text in line)
+
+
+@pytest.mark.parametrize(("source", "text", "function", "cause"), [
+    (LOADS, "# its weights", "load_model", "model.slow-load"),
+    (STARVES, "# native code", "warm_up", "model.slow-load"),
+    (LOCKS, "# never", "initialize", "blocking.deadlock"),
+])
+def test_its_place_is_named(lab: Lab, source: str, text: str, function: str, cause: str) -> None:
+    app = write_app(lab.directory, source, port=free_ports()[0], seconds=600)
+    top = doctor("diagnose", app, "--startup-timeout", 5, cwd=lab.directory).assert_first(cause)
+    assert (top["location"]["line"], top["location"]["function"]) == (line_of(app.read_text(), text), function)
+    assert f"app.py:{line_of(app.read_text(), text)}" in top["because"]
+
+
+def test_one_that_only_needs_its_time_is_healthy(lab: Lab) -> None:
+    app = write_app(lab.directory, LOADS, port=free_ports()[0], seconds=3)
+    doctor("diagnose", app, cwd=lab.directory).assert_healthy()
+
+
+class _Slow(http.server.BaseHTTPRequestHandler):
+    """A hub that has the file, and sends it at 10 kB a second; other paths are never answered."""
+
+    def do_HEAD(self) -> None:
+        if self.path.startswith("/settings"):
+            time.sleep(60)
+        self.send_response(200)
+        for name, value in (("ETag", '"abc"'), ("X-Repo-Commit", "a" * 40), ("Content-Length", "1000000000")):
+            self.send_header(name, value)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        try:
+            while True:
+                self.wfile.write(bytes(1000))
+                time.sleep(0.1)
+        except OSError:
+            return
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[int]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Slow)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+def test_a_download_that_goes_on_for_ever(lab: Lab, hub: int) -> None:
+    app = write_app(lab.directory, DOWNLOADS, port=free_ports()[0])
+    env = {"HF_ENDPOINT": f"http://127.0.0.1:{hub}", "HF_HOME": str(lab.directory / "hf"), "HF_HUB_OFFLINE": "0"}
+    report = doctor("diagnose", app, "--startup-timeout", 6, cwd=lab.directory, env=env)
+    top = report.assert_first("model.slow-load")
+    assert top["location"]["line"] == line_of(app.read_text(), "hf_hub_download(")
+
+
+def test_a_server_that_never_answers(lab: Lab, hub: int) -> None:
+    app = write_app(lab.directory, ASKS, port=free_ports()[0], other=hub)
+    top = doctor("diagnose", app, "--startup-timeout", 5, cwd=lab.directory).assert_first("blocking.upstream-wait")
+    assert f"127.0.0.1:{hub}" in top["because"]
+    assert "timeout=" in top["remedies"][0].get("diff", "")
+
+
+def test_a_first_page_slower_than_the_self_check(lab: Lab) -> None:
+    app = write_app(lab.directory, SLOW_PAGE, port=free_ports()[0])
+    doctor("diagnose", app, cwd=lab.directory).assert_first("app.slow-first-page")
