@@ -143,7 +143,7 @@ def _cause(
     for finding in reversed(seen):
         told.update({k: v for k, v in finding.facts.items() if v})
     items = tuple(
-        Item(f.id, f.seen, finding_text(knowledge, f), f.source, round(w, 2), f.context) for w, f in weighed
+        Item(f.id, f.seen, finding_text(knowledge, f), f.source, round(w, 2), f.context, f.shares) for w, f in weighed
     )
     # only what a finding told is stated; plain facts about the target fill commands
     says = next((p for t in cause.says if (p := fill_prose(t, told))), cause.title)

@@ -34,12 +34,15 @@ def diagnose(target: str | None, **given: Any) -> int:
     """
     from gradio_doctor.commands import run_diagnosis
     from gradio_doctor.probes.base import Options
+    from gradio_doctor.probes.proxies.named import checked
     from gradio_doctor.probes.target import resolve_target
 
     wish = flags.wish(given)
     options = Options(
         given["log"], given["python"], given["proxy"], not given["no_run"], given["startup_timeout"],
         given["timeout"], given["check_timeout"], given["invasive"], given["since"], given["until"], given["context"],
+        nginx_conf=checked(given["nginx_conf"]), gpu_alert=given["gpu_alert"], watch=given["watch"],
+        probe_upload=given["probe_upload"], probe_stream=given["probe_stream"],
     )
     return run_diagnosis(resolve_target(target, options.logs), options, flags.chosen(given), wish)
 
@@ -77,18 +80,44 @@ def watch(target: str | None, **given: Any) -> int:
     with 0 when nothing was ever wrong, 1 when a cause was found, 3 when something was late and nobody saw why.
     """
     from gradio_doctor.probes.base import Options
+    from gradio_doctor.probes.proxies.named import checked
     from gradio_doctor.probes.target import resolve_target
     from gradio_doctor.watch_command import watch_app
 
     wish = flags.wish(given)
     options = Options(
         given["log"], given["python"], given["proxy"], False, 0.0, given["timeout"], given["check_timeout"],
-        given["invasive"], given["since"], given["until"], given["context"],
+        given["invasive"], given["since"], given["until"], given["context"], nginx_conf=checked(given["nginx_conf"]),
+        gpu_alert=given["gpu_alert"], probe_upload=given["probe_upload"], probe_stream=given["probe_stream"],
     )
     return watch_app(
         resolve_target(target), options, flags.chosen(given), wish, interval=given["interval"],
         history=given["history"],
     )
+
+
+@app.command()
+@click.argument("target", metavar="APP.PY")
+@flags.gating
+def gate(target: str, **given: Any) -> int:
+    """The health gate for CI: read the files, start the app, wait until it serves, look at it, stop it.
+
+    What the source and the deployment files foretell counts as what is found does. Never prompts, leaves nothing
+    behind, and does not touch an instance that runs already.
+    """
+    from gradio_doctor.gate import run_gate
+    from gradio_doctor.probes.base import Options
+    from gradio_doctor.probes.proxies.named import checked
+    from gradio_doctor.probes.target import resolve_target
+
+    wish = flags.wish(given)
+    options = Options(
+        given["log"], given["python"], given["proxy"], not given["static_only"], given["startup_timeout"],
+        given["timeout"], given["check_timeout"], given["invasive"], given["since"], given["until"], given["context"],
+        nginx_conf=checked(given["nginx_conf"]), gpu_alert=given["gpu_alert"], probe_upload=given["probe_upload"],
+        probe_stream=given["probe_stream"],
+    )
+    return run_gate(resolve_target(target), options, flags.chosen(given), wish)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from gradio_doctor.flags import Chosen, Output, Wish
 from gradio_doctor.knowledge.model import Knowledge
 from gradio_doctor.probes.base import Options
 from gradio_doctor.registry import Loaded, load
+from gradio_doctor.report.bar import Bar
 
 
 def run_diagnosis(target: Target, options: Options, chosen: Chosen, wish: Wish) -> int:
@@ -27,7 +28,7 @@ def run_diagnosis(target: Target, options: Options, chosen: Chosen, wish: Wish) 
     with progress.shown(quiet=wish.verbosity < 0):
         diagnosis = examine(target, options, loaded, note=notice(wish), select=chosen.select, ignore=chosen.ignore)
     for output in wish.outputs:
-        _write(diagnosis, output, wish)
+        write(diagnosis, output, wish)
     return exit_status(diagnosis, wish)
 
 
@@ -46,7 +47,7 @@ def follow_logs(target: Target, options: Options, chosen: Chosen, wish: Wish) ->
         if answer != told:
             told = answer
             for output in wish.outputs:
-                _write(diagnosis, output, wish)
+                write(diagnosis, output, wish)
     return errors.OK
 
 
@@ -62,9 +63,14 @@ def prepared(chosen: Chosen, wish: Wish) -> Loaded:
 
 def exit_status(diagnosis: Diagnosis, wish: Wish) -> int:
     """The exit status of DESIGN §1."""
-    if diagnosis.failing(wish.fail_on, wish.min_probability):
+    if bar_of(wish).reached(diagnosis):
         return errors.FOUND
     return errors.INCONCLUSIVE if diagnosis.verdict == "inconclusive" else errors.OK
+
+
+def bar_of(wish: Wish) -> Bar:
+    """What the person counts as failed."""
+    return Bar(wish.fail_on, wish.min_probability, wish.foreseen)
 
 
 def notice(wish: Wish) -> Callable[[str], None]:
@@ -88,7 +94,18 @@ def _known(patterns: Iterable[str], loaded: Loaded) -> None:
             raise errors.UsageError(f"{pattern!r} names no cause and no check; see: gradio-doctor list")
 
 
-def _write(diagnosis: Diagnosis, output: Output, wish: Wish) -> None:
+def write(diagnosis: Diagnosis, output: Output, wish: Wish) -> None:
+    """Write one report in its form. Raises UsageError where that cannot be done."""
+    if output.form == "junit":
+        from gradio_doctor.report.junit import render_junit
+
+        put(render_junit(diagnosis, wish.lang, bar_of(wish)), output.file)
+        return
+    if output.form == "github":
+        from gradio_doctor.report.github import render_github
+
+        put(render_github(diagnosis, wish.lang, bar_of(wish), str(Path.cwd())), output.file)
+        return
     if output.form == "json":
         from gradio_doctor.report.json_report import render_json
 

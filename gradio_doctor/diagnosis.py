@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gradio_doctor.evidence import Location, Source, Target
+from gradio_doctor.evidence import Location, MemoryCurve, Shares, Source, Target
 from gradio_doctor.knowledge.model import SEVERITIES, Prose, Severity
 from gradio_doctor.live.model import Group
 from gradio_doctor.timeline import Event
@@ -29,7 +29,8 @@ class Step:
 class Item:
     """One piece of evidence for or against a cause. `weight` is in nats (how much it raised the cause).
 
-    `context` are the log lines around it (itself among them), when they were asked for.
+    `context` are the log lines around it (itself among them), when they were asked for. `shares` are the resources that
+    it is about, with who holds how much.
     """
 
     finding: str
@@ -38,6 +39,7 @@ class Item:
     source: Source | None
     weight: float
     context: tuple[str, ...] = ()
+    shares: tuple[Shares, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Diagnosis:
     """What an examination found. `facts` are plain statements about the target, label → value, for the reports.
 
     `timeline` are the log lines behind the causes in order of time, `chain` the first of each layer, deepest first.
+    `memory` is the curve of the app's memory, where it was watched.
     """
 
     target: Target
@@ -148,6 +151,7 @@ class Diagnosis:
     predictions: tuple[Prediction, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    memory: MemoryCurve | None = None
 
     @property
     def root(self) -> CauseFound | None:

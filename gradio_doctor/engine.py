@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from gradio_doctor.diagnosis import CheckRun, Outcome
 from gradio_doctor.errors import UsageError
-from gradio_doctor.evidence import Absent, LogEvents, Run, Target
+from gradio_doctor.evidence import Absent, LogEvents, MemoryCurve, Run, Target
 from gradio_doctor.knowledge.model import Knowledge, names
 from gradio_doctor.log_findings import log_findings
 from gradio_doctor.probes.base import Options, Probe
@@ -71,7 +71,7 @@ class Examination:
             return Absent(f"looking failed: {type(error).__name__}: {error}"[:300])
         finally:
             self._asking.pop()
-            if kind is Run:  # starting the app has a time limit of its own
+            if kind in (Run, MemoryCurve):  # starting the app and watching it have time limits of their own
                 self._deadline += time.monotonic() - started
 
     def known(self, kind: type[T]) -> T | Absent | None:

@@ -9,13 +9,27 @@ from dataclasses import replace
 from gradio_doctor.assemble import assemble
 from gradio_doctor.diagnosis import Diagnosis
 from gradio_doctor.engine import Examination
-from gradio_doctor.evidence import AppSource, HttpAnswers, Instances, Interpreter, LogEvents, Run, Target, WantedAddress
+from gradio_doctor.evidence import (
+    AppSource,
+    Deployment,
+    HttpAnswers,
+    Instances,
+    Interpreter,
+    LogEvents,
+    MemoryCurve,
+    Proxies,
+    Run,
+    Target,
+    WantedAddress,
+)
 from gradio_doctor.probes.base import Options, Probe
 from gradio_doctor.probes.snippet import read_snippet
 from gradio_doctor.probes.table import live_probes, log_probes
 from gradio_doctor.registry import Loaded
 from gradio_doctor.timeline import chain, skews, timeline
 from gradio_doctor.tree import walk
+
+_MOST_UNREAD = 5  # places of configurations that are told
 
 
 def examine(
@@ -39,6 +53,9 @@ def examine(
         notes = loaded.broken + notes_of(examination)
         run = examination.known(Run)
         log = examination.known(LogEvents)
+        curve = examination.known(MemoryCurve)
+    if isinstance(curve, MemoryCurve):
+        diagnosis = replace(diagnosis, memory=curve)
     if isinstance(log, LogEvents):
         diagnosis = _with_timeline(diagnosis, log)
     facts = dict(diagnosis.facts)
@@ -101,6 +118,11 @@ def notes_of(examination: Examination) -> tuple[str, ...]:
         out.append(f"the app came up on port {run.port}, because {wanted.first} was taken when it started")
     if isinstance(source := examination.known(AppSource), AppSource):
         out += [f"not read off the source: {text}" for text in source.unread]
+    if isinstance(proxies := examination.known(Proxies), Proxies):
+        allow = f" ({proxies.unlock} would let us)" if proxies.unlock else ""
+        out += [f"not read of the proxies here: {text}{allow}" for text in proxies.unread[:_MOST_UNREAD]]
+    if isinstance(deployment := examination.known(Deployment), Deployment):
+        out += [f"not read of the deployment files: {text}" for text in deployment.unread[:_MOST_UNREAD]]
     if isinstance(log := examination.known(LogEvents), LogEvents):
         out += [f"{f.name} was not read to its end: {f.truncated}" for f in log.files if f.truncated]
         out += skews(log)

@@ -9,6 +9,8 @@ from string import Formatter
 from gradio_doctor.knowledge.model import Prose
 
 _MAX_VALUE = 300
+_WHOLE = {"block": 4000, "opening": 4000}  # text to paste, which is of no use when it is cut
+_MAX_COMMAND = 2000
 
 
 def placeholders(template: str) -> tuple[str, ...]:
@@ -26,7 +28,8 @@ def placeholders(template: str) -> tuple[str, ...]:
 def fill(template: str, facts: Mapping[str, str], *, quote: bool = False) -> str | None:
     """The template with its placeholders filled, or None when a fact is missing or empty.
 
-    With `quote`, every value is quoted as one word of a POSIX shell command.
+    With `quote`, every value is quoted as one word of a POSIX shell command; that of a name that ends in `_command`
+    word by word: it is a command line itself.
     """
     try:
         names = placeholders(template)
@@ -35,10 +38,21 @@ def fill(template: str, facts: Mapping[str, str], *, quote: bool = False) -> str
     values = {}
     for name in names:
         value = facts.get(name, "")
-        if not value or (quote and _unfit(value)):
+        words = _words(name, value)
+        if not any(words) or (quote and (_unfit(words[0]) or not all(w.isprintable() for w in words))):
             return None
-        values[name] = shlex.quote(value) if quote else value[:_MAX_VALUE]
+        values[name] = shlex.join(words) if quote else value[: _WHOLE.get(name, _MAX_VALUE)]
     return template.format_map(values)
+
+
+def _words(name: str, value: str) -> list[str]:
+    """The words that a value stands for: one, but for a command line."""
+    if not name.endswith("_command") or len(value) > _MAX_COMMAND:
+        return [value] if value else []
+    try:
+        return shlex.split(value)
+    except ValueError:
+        return []
 
 
 def _unfit(value: str) -> bool:

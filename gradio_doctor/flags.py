@@ -13,8 +13,8 @@ from click.core import ParameterSource
 from gradio_doctor.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Form = Literal["text", "json"]
-FORMS: tuple[Form, ...] = ("text", "json")
+Form = Literal["text", "json", "junit", "github"]
+FORMS: tuple[Form, ...] = ("text", "json", "junit", "github")
 
 
 def _choice(*names: str) -> click.Choice[str]:
@@ -63,7 +63,10 @@ CHECKS = _option(
 NO_PLUGINS = _option("--no-plugins", is_flag=True, help="Load no installed plugins.")
 JSON = _option("--json", "as_json", is_flag=True, help="Short for --format json.")
 _REPORT = (
-    _option("--output", "-o", metavar="FORMAT[=FILE]", multiple=True, help="Report as text or json; repeatable."),
+    _option(
+        "--output", "-o", metavar="FORMAT[=FILE]", multiple=True,
+        help="Report as text, json, junit or github; repeatable.",
+    ),
     _option("--format", "-f", "form", type=_choice(*FORMS), help="Short for --output FORMAT."),
     JSON,
     _option(
@@ -109,7 +112,17 @@ _LIVE = (
     _option("--timeout", type=_seconds(), default=30.0, show_default=True, help="Seconds for looking."),
     _option("--log", type=click.Path(), metavar="FILE", multiple=True, help="A log to read as well; repeatable."),
     _option("--proxy", metavar="URL", help="The public address in front of the app."),
+    _option("--nginx-conf", metavar="FILE", help="The nginx configuration in front of the app."),
+    _option("--probe-upload", is_flag=True, help="Also send 10 MB through the proxy (into nothing)."),
+    _option(
+        "--probe-stream", type=click.FloatRange(0.2, 20), default=0.8, show_default=True, metavar="SECONDS",
+        help="Listen so long to the stream of events through the proxy; 16 shows every time-out that harms Gradio.",
+    ),
     _option("--python", metavar="PATH", help="The app's Python."),
+    _option(
+        "--gpu-alert", type=click.FloatRange(1, 100), default=85.0, show_default=True,
+        help="Percent of a GPU's memory in use that are worth a word.",
+    ),
     _option(
         "--invasive", type=_choice("read", "probe", "sample", "pause"), default="sample", show_default=True,
         help="How far looking may go.",
@@ -138,7 +151,18 @@ _WATCH = (
         help="Incidents to remember for the summary.",
     ),
 )
-living = _all(_START, _LIVE, _LOOK, _REPORT)
+_GROWTH = (
+    _option(
+        "--watch", type=click.FloatRange(0, 86_400), default=0.0, metavar="SECONDS",
+        help="Watch the app's memory for so long, to tell a leak.",
+    ),
+)
+living = _all(_START, _GROWTH, _LIVE, _LOOK, _REPORT)
+_GATE = (
+    _option("--static-only", is_flag=True, help="Start nothing: only what the source and the files beside it say."),
+    _START[-1],
+)
+gating = _all(_GATE, _LIVE, _LOOK, _REPORT)
 watching = _all(_WATCH, _LIVE, _LOOK, _REPORT)
 
 
@@ -160,6 +184,7 @@ class Wish:
     verbosity: int
     color: str
     lang: str
+    foreseen: bool = False  # predictions count towards the exit status
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,26 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gradio_doctor.evidence import (
+    OUTPUT_OF_RUN,
     Absent,
     AcceptQueue,
     AppSource,
     BindPolicy,
     Call,
+    Cgroup,
+    Cores,
+    CpuGroup,
+    Deployment,
     Environment,
     ExceptionLink,
+    Exchange,
     Frame,
+    Gpu,
+    GpuProcess,
+    Gpus,
     Handler,
+    HealthProbe,
+    HostMemory,
     HttpAnswer,
     HttpAnswers,
     Instances,
@@ -37,25 +48,56 @@ from gradio_doctor.evidence import (
     LogEvents,
     LogMatch,
     LogSample,
+    MemoryCurve,
+    MemoryGroup,
     Paths,
+    Pin,
+    Port,
     Process,
     Processes,
+    ProcessThreads,
+    Proxies,
+    ProxyAnswers,
+    QueueWatch,
+    Restart,
+    Route,
     Run,
+    Said,
+    Server,
+    ServerCommand,
+    Servers,
+    Share,
     SharedWrite,
+    Shares,
+    Shm,
     SlowCall,
     Source,
+    StackFrame,
+    Stacks,
+    StreamHeard,
     Target,
+    TaskGroup,
+    Threads,
     Traceback,
+    Unit,
+    Upstream,
+    Usage,
+    Usages,
     WantedAddress,
 )
 from gradio_doctor.live.model import Group, Judgement, Live
+from gradio_doctor.sizes import in_words
 
 __all__ = [
-    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Check", "Environment",
-    "ExceptionLink", "Finding", "Frame", "Group",
-    "Handler", "HttpAnswer", "HttpAnswers", "Instances", "Interpreter", "Judgement", "KernelLog", "Listener",
-    "Listeners", "Live", "Location", "LogEvents", "LogMatch", "LogSample", "Mend", "Need", "Paths", "Process",
-    "Processes", "Run", "SharedWrite", "SlowCall", "Source", "Target", "Traceback", "WantedAddress", "check",
+    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Cgroup", "Check", "check", "Cores", "CpuGroup",
+    "Deployment", "Environment", "ExceptionLink", "Exchange", "Finding", "Frame", "Gpu", "GpuProcess", "Gpus",
+    "Group", "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "in_words", "Instances",
+    "Interpreter", "Judgement", "KernelLog", "Listener", "Listeners", "Live", "Location", "LogEvents", "LogMatch",
+    "LogSample", "MemoryCurve", "MemoryGroup", "Mend", "Need", "OUTPUT_OF_RUN", "Paths", "Pin", "Port", "Process",
+    "Processes", "ProcessThreads", "Proxies", "ProxyAnswers", "QueueWatch", "Restart", "Route", "Run", "Said",
+    "Server", "ServerCommand", "Servers", "Share", "SharedWrite", "Shares", "Shm", "SlowCall", "Source", "StackFrame",
+    "Stacks", "StreamHeard", "Target", "TaskGroup", "Threads", "Traceback", "Unit", "Upstream", "Usage", "Usages",
+    "WantedAddress",
 ]
 
 
@@ -73,7 +115,8 @@ class Finding:
     reads better: they are dropped. `context` are the log lines around it, when they were asked for. `chain` is the way
     through the user's code to `location`, the outermost place first. `stack` are the frames of the thread that it is
     about, outermost first, and `threads` what the others do. `mend` says which change of the source at the end of the
-    stack would help, where one can be made mechanically: get the work off the event loop, or limit the wait.
+    stack would help, where one can be made mechanically: get the work off the event loop, or limit the wait. `shares`
+    are the resources that it is about, with who holds how much of each: the report draws them as bars.
     """
 
     id: str
@@ -88,6 +131,7 @@ class Finding:
     stack: tuple[Location, ...] = ()
     threads: tuple[Group, ...] = ()
     mend: Mend = ""
+    shares: tuple[Shares, ...] = ()
 
     @property
     def witness_key(self) -> str:

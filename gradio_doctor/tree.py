@@ -50,7 +50,8 @@ def walk(examination: Examination) -> Walk:
         reason = _run_checks(examination, question)
         answer = None if reason is not None else choose(question, merged(examination.findings))
         if answer is None:
-            path.append(Step(question.ask, _blind(reason or ""), question.id))
+            if not question.optional:
+                path.append(Step(question.ask, _blind(reason or ""), question.id))
             unanswered += [question] if question.required or first == tree.start_of_logs else []
             waiting = [*question.blind, *waiting]
             continue

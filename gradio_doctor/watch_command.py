@@ -25,6 +25,8 @@ def watch_app(
         raise errors.UsageError(f"{target.text}: only a running app can be watched; for a log: logs --follow")
     if any(output.file for output in wish.outputs):
         raise errors.UsageError("--output FORMAT=FILE: watch writes to stdout as it goes; redirect that to a file")
+    if (form := wish.outputs[0].form) not in ("text", "json"):
+        raise errors.UsageError(f"--format {form}: a report at the end of a job; watch prints text or json as it goes")
     loaded = prepared(chosen, wish)
     story = Story(history, lambda diagnosis: diagnosis.failing(wish.fail_on, wish.min_probability))
     watcher = Watcher(target, options, loaded, interval, story, chosen.select, chosen.ignore)

@@ -102,6 +102,17 @@ def test_debug_shows_where_a_usage_error_comes_from(tmp_path: Path) -> None:
     assert "Traceback" in gradio_doctor("diagnose", "gone.py", "--debug", cwd=tmp_path).stderr
 
 
+@pytest.mark.parametrize(("flags", "said"), [
+    (("--format", "junit"), "--format junit"), (("--format", "github"), "--format github"),
+    (("--output", "json=a.json"), "watch writes to stdout"),
+])
+def test_what_a_watch_cannot_print(tmp_path: Path, flags: tuple[str, ...], said: str) -> None:
+    (tmp_path / "app.py").write_text("pass\n")
+    ran = gradio_doctor("watch", "app.py", *flags, cwd=tmp_path)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert said in ran.stderr and not (tmp_path / "a.json").exists()
+
+
 def test_status_130_interrupted(tmp_path: Path) -> None:
     """Ctrl-C ends it, and the app that it started, with everything that one started."""
     (tmp_path / "app.py").write_text(

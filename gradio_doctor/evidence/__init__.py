@@ -1,10 +1,45 @@
 """Frozen facts about the world. Only the probes make them; checks only read them."""
 
 from gradio_doctor.evidence.base import Absent, Location, Source, SourceKind
+from gradio_doctor.evidence.deployment import (
+    Deployment,
+    HealthProbe,
+    Pin,
+    Port,
+    Quantity,
+    Said,
+    ServerCommand,
+    Unit,
+)
+from gradio_doctor.evidence.gpus import Gpu, GpuProcess, Gpus, NvmlFault
 from gradio_doctor.evidence.logs import ExceptionLink, Frame, Layer, LogEvents, LogFile, LogMatch, LogSample, Traceback
-from gradio_doctor.evidence.network import AcceptQueue, BindPolicy, HttpAnswer, HttpAnswers, Listener, Listeners
+from gradio_doctor.evidence.network import (
+    AcceptQueue,
+    BindPolicy,
+    HttpAnswer,
+    HttpAnswers,
+    Listener,
+    Listeners,
+    QueueWatch,
+)
 from gradio_doctor.evidence.process import Environment, Instances, Process, Processes
-from gradio_doctor.evidence.run import KernelEvent, KernelLog, PathAccess, Paths, Run
+from gradio_doctor.evidence.proxied import Exchange, ProxyAnswers, StreamHeard, TlsLook, UpstreamTried
+from gradio_doctor.evidence.proxies import Directive, Proxies, ProxyProcess, Route, Upstream
+from gradio_doctor.evidence.resources import (
+    Cgroup,
+    Cores,
+    CpuGroup,
+    HostMemory,
+    MemoryCurve,
+    MemoryGroup,
+    Shm,
+    TaskGroup,
+    Usage,
+    Usages,
+)
+from gradio_doctor.evidence.run import OUTPUT_OF_RUN, KernelEvent, KernelLog, PathAccess, Paths, Run, Xid
+from gradio_doctor.evidence.servers import Restart, Server, ServerOption, Servers, ServerWorker
+from gradio_doctor.evidence.shares import Share, SharedResource, ShareRole, Shares
 from gradio_doctor.evidence.source import (
     AppSource,
     Call,
@@ -24,12 +59,15 @@ from gradio_doctor.evidence.target import Target, WantedAddress
 from gradio_doctor.evidence.threads import KernelThread, ProcessThreads, Resource, SystemCall, Threads, ThreadSample
 
 __all__ = [
-    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Environment", "EnvironmentRead", "ExceptionLink",
-    "Frame",
-    "Handler", "HttpAnswer", "HttpAnswers", "Import", "Instances", "Interpreter", "KernelEvent", "KernelLog",
-    "Layer", "Listener", "Listeners", "Location", "LogEvents", "LogFile", "LogMatch", "LogSample", "ModuleOrigin",
-    "PathAccess", "Paths", "Process", "Processes", "Requirement", "Run", "Setting", "SharedWrite",
-    "SlowCall", "Source", "SourceKind", "SyntaxFault", "Target", "Traceback", "WantedAddress",
-    "KernelThread", "ProcessStacks", "ProcessThreads", "Resource", "StackFrame", "StackSample", "Stacks", "SystemCall",
-    "ThreadSample", "ThreadStack", "Threads",
+    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Cgroup", "Cores", "CpuGroup", "Deployment",
+    "Directive", "Environment", "EnvironmentRead", "ExceptionLink", "Exchange", "Frame", "Gpu", "GpuProcess", "Gpus",
+    "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "Import", "Instances", "Interpreter",
+    "KernelEvent", "KernelLog", "KernelThread", "Layer", "Listener", "Listeners", "Location", "LogEvents", "LogFile",
+    "LogMatch", "LogSample", "MemoryCurve", "MemoryGroup", "ModuleOrigin", "NvmlFault", "OUTPUT_OF_RUN", "PathAccess",
+    "Paths", "Pin", "Port", "Process", "Processes", "ProcessStacks", "ProcessThreads", "Proxies", "ProxyAnswers",
+    "ProxyProcess", "Quantity", "QueueWatch", "Requirement", "Resource", "Restart", "Route", "Run", "Said", "Server",
+    "ServerCommand", "ServerOption", "Servers", "ServerWorker", "Setting", "Share", "SharedResource", "SharedWrite",
+    "ShareRole", "Shares", "Shm", "SlowCall", "Source", "SourceKind", "StackFrame", "Stacks", "StackSample",
+    "StreamHeard", "SyntaxFault", "SystemCall", "Target", "TaskGroup", "Threads", "ThreadSample", "ThreadStack",
+    "TlsLook", "Traceback", "Unit", "Upstream", "UpstreamTried", "Usage", "Usages", "WantedAddress", "Xid",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 HttpOutcome = Literal["answered", "refused", "timeout", "reset", "tls", "dns", "unreachable", "invalid"]
@@ -82,6 +84,19 @@ class HttpAnswer:
     body: str = ""
     error: str = ""
 
+    @property
+    def queue_size(self) -> int | None:
+        """The number of waiting events that /queue/status tells, None when this is no such answer."""
+        if self.outcome != "answered" or self.status != 200:
+            return None
+        try:
+            size = json.loads(self.body)["queue_size"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return size if isinstance(size, int) and not isinstance(size, bool) else None
+    protocol: str = ""  # "HTTP/1.1"
+    header_bytes: int = 0  # of the answer's headers, as they came
+
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswers:
@@ -110,6 +125,27 @@ class AcceptQueue:
     port: int
     samples: tuple[int, ...]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueWatch:
+    """How many events waited in the app's queue, asked several times over `seconds` (once, 0 s, when it is short).
+
+    Events that run are not counted. Arrivals and begun events between two looks cancel out, so both are lower bounds.
+    """
+
+    sizes: tuple[int, ...]
+    seconds: float
+
+    @property
+    def arrived(self) -> int:
+        """Events that came, at the least."""
+        return sum(max(0, after - before) for before, after in pairwise(self.sizes))
+
+    @property
+    def begun(self) -> int:
+        """Events that left the queue to be run (or whose clients went away), at the least."""
+        return sum(max(0, before - after) for before, after in pairwise(self.sizes))
 
 
 @dataclass(frozen=True, slots=True)

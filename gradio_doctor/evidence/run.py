@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+OUTPUT_OF_RUN = "output of the app"  # the name of what was captured, among the logs
 RunOutcome = Literal["serving", "exited", "timeout", "failed-to-start"]
 
 
@@ -46,17 +47,32 @@ class KernelEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Xid:
+    """An error report of NVIDIA's driver; `pid` is 0 where the line names no process."""
+
+    number: int
+    text: str
+    pid: int = 0
+    time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class KernelLog:
-    """Events of the kernel log, oldest first (of this boot, at most the last 4,000 lines)."""
+    """Events of the kernel log, oldest first (of this boot, at most the last 4,000 lines).
+
+    `xids` are what NVIDIA's driver reports of GPUs.
+    """
 
     events: tuple[KernelEvent, ...]
+    xids: tuple[Xid, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PathAccess:
     """Whether the app's user may use a directory that Gradio needs. `problem` is "" when it may.
 
-    `role` names the use: "temp" (GRADIO_TEMP_DIR), "cache", "cwd"; `free` is bytes free on its file system.
+    `role` names the use: "temp" (GRADIO_TEMP_DIR), "cache", "cwd"; `free` is bytes that its user
+    may still write on its file system of `total` bytes, `inodes_free` of `inodes` the files (None: not counted).
     `judged` says how: "access" (asked the kernel), or by mode bits for which user (when we run as somebody else).
     """
 
@@ -66,6 +82,9 @@ class PathAccess:
     owner: str = ""
     free: int | None = None
     judged: str = "access"
+    total: int | None = None
+    inodes_free: int | None = None
+    inodes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ class SystemCall:
     """The system call that a thread sleeps in. `name` is "" for a number that is of no interest here.
 
     `timeout` is in seconds, None when it waits for ever or that cannot be told (see `endless`). `lock` is an address
-    that is equal for all threads that wait for the same lock, 0 when unknown.
+    that is equal for all threads that wait for the same lock, 0 when unknown; with
+    `private`, only threads of the same process can release it.
     """
 
     number: int
@@ -47,6 +48,7 @@ class SystemCall:
     timeout: float | None = None
     endless: bool = False
     lock: int = 0
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

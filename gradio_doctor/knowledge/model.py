@@ -132,7 +132,8 @@ class Question:
     """A node of the fault tree. `checks` (ids or patterns) are run before it is answered.
 
     `blind` is where the walk goes on when every check of it had to be skipped. `required`: when it could not be
-    answered and nothing else was found, the diagnosis is inconclusive.
+    answered and nothing else was found, the diagnosis is inconclusive. `optional`: when nobody could look, the path
+    does not mention it.
     """
 
     id: str
@@ -141,6 +142,7 @@ class Question:
     answers: tuple[Answer, ...]
     blind: tuple[str, ...] = ()
     required: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

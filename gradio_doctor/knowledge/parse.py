@@ -116,7 +116,7 @@ def _signature(name: str, fields: Fields) -> Signature:
 
 def _question(name: str, fields: Fields) -> Question:
     fields.what = f"question {name}"
-    fields.only("id", "ask", "checks", "answers", "blind", "required")
+    fields.only("id", "ask", "checks", "answers", "blind", "required", "optional")
     answers = []
     for answer in fields.maps("answers"):
         answer.only("say", "when", "rules_out", "then")
@@ -124,7 +124,8 @@ def _question(name: str, fields: Fields) -> Question:
             Answer(answer.prose("say"), answer.texts("when"), answer.texts("rules_out"), answer.texts("then"))
         )
     checks, blind = fields.texts("checks"), fields.texts("blind")
-    return Question(name, fields.prose("ask"), checks, tuple(answers), blind, fields.flag("required"))
+    required, optional = fields.flag("required"), fields.flag("optional")
+    return Question(name, fields.prose("ask"), checks, tuple(answers), blind, required, optional)
 
 
 def _linked(family: _Family) -> dict[str, Cause]:

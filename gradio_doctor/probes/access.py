@@ -87,13 +87,25 @@ def nearest_existing(path: Path) -> Path:
     return path
 
 
-def free_bytes(place: Path) -> int | None:
-    """Bytes that an ordinary user may still write there, None when the file system does not tell."""
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes free and in all on a file system, and the same of inodes; None where it does not tell or has no limit."""
+
+    free: int | None = None
+    total: int | None = None
+    inodes_free: int | None = None
+    inodes: int | None = None
+
+
+def room(place: Path, *, root: bool = False) -> Room:
+    """What may still be written at a place by an ordinary user, or by root, for whom some is kept back."""
     try:
         found = os.statvfs(nearest_existing(place))
     except (OSError, AttributeError):
-        return None
-    return found.f_bavail * found.f_frsize
+        return Room()
+    free, inodes_free = (found.f_bfree, found.f_ffree) if root else (found.f_bavail, found.f_favail)
+    inodes = found.f_files or None  # file systems that make inodes as they need them say 0
+    return Room(free * found.f_frsize, found.f_blocks * found.f_frsize, inodes_free if inodes else None, inodes)
 
 
 def _file_system_problem(place: Path) -> str:

@@ -18,6 +18,10 @@ class Options:
     """What the person allowed and asked for. Times in seconds.
 
     `since` and `until` (ISO 8601, "" none) limit log lines by their time; `context` lines are kept around matches.
+    `watch` is how long the memory of the app is watched, 0 not at all.
+    `gpu_alert` is the level, in percent of a GPU's memory, from which on it is mentioned.
+    `probe_upload`: a body of some megabytes may be sent through the proxy. `probe_stream` is how long its stream of
+    events is listened to. `fresh`: an instance of its own is started, whatever runs already.
     """
 
     logs: tuple[str, ...] = ()
@@ -31,6 +35,13 @@ class Options:
     since: str = ""
     until: str = ""
     context: int = 0
+    nginx_conf: str | None = None
+    watch: float = 0.0
+    gpu_alert: float = 85.0
+
+    probe_upload: bool = False
+    probe_stream: float = 0.8
+    fresh: bool = False
 
     def allows(self, level: Invasive) -> bool:
         """True when looking at that level of invasiveness is allowed."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from gradio_doctor.evidence import Absent, HttpAnswer, HttpAnswers
+from gradio_doctor.probes.accept_queue import Sampling
 from gradio_doctor.probes.app_address import AppAddress, find_address
 from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.exchange import Reply, Request, Server, ask
@@ -24,6 +25,7 @@ _PAGE_SECONDS = 3.0
 _CHEAP_PAGE = 0.3  # seconds; GET /config costs about as much as the page
 _API_PREFIXES = ("/gradio_api", "")  # Gradio 5 and later; before
 _ASKS_FOR_IDS = 4
+_FIRST_SECONDS, _SECOND_SECONDS = 0.8, 1.2  # silence for the first counts only where the look into it agrees
 _BREATH = 0.2  # seconds; an app that has just been resumed first drops what had waited
 _NOT_ACCEPTED = ("Invalid key.", "Monitoring is not enabled.")
 _PAGE_MARKS = (b"__gradio_mode__", b"gradio_config")
@@ -40,12 +42,13 @@ def probe_http(context: Context) -> HttpAnswers | Absent:
     address = find_address(context)
     if isinstance(address, Absent):
         return address
-    watching = context.get(Watching)
-    if isinstance(watching, Absent):
-        return ask_app(address)
-    found = ask_app(address, watching.hangs)
+    watching, sampling = context.get(Watching), context.get(Sampling)
+    found = ask_app(address) if isinstance(watching, Absent) else ask_app(address, watching.hangs)
     if all(a.outcome == "answered" for a in found.answers):
-        watching.hurry.set()
+        if not isinstance(sampling, Absent):
+            sampling.answered.set()
+        if not isinstance(watching, Absent):
+            watching.hurry.set()
     return found
 
 
@@ -100,12 +103,12 @@ class _Talk:
 
     def twice(self, request: Request) -> list[Reply]:
         """Ask, and once more when no answer came and that is no sure hang. The last reply comes first."""
-        replies = [self.ask(request)]
+        replies = [self.ask(replace(request, seconds=_FIRST_SECONDS))]
         if replies[0].answer.outcome == "timeout" and self.hangs():
             return replies
         if replies[0].answer.outcome in ("timeout", "reset"):
             time.sleep(_BREATH if replies[0].answer.outcome == "reset" else 0)
-            replies.insert(0, self.ask(request))
+            replies.insert(0, self.ask(replace(request, seconds=_SECOND_SECONDS)))
         return replies
 
     @property

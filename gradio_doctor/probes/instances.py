@@ -23,6 +23,8 @@ def probe_instances(context: Context) -> Instances | Absent:
     seeds = _FINDERS[context.target.kind](context, processes)
     if isinstance(seeds, Absent):
         return seeds
+    if context.options.fresh:  # whatever else runs of it is not what is looked at
+        seeds = _started_here(context, processes)
     main, children = family_of(seeds, processes.table)
     scripts = {p.script for p in main if p.script}
     script = context.target.script or (scripts.pop() if len(scripts) == 1 else "")
@@ -51,6 +53,11 @@ def subject(context: Context) -> Process | Absent | None:
 def _started_by_us(context: Context, processes: Processes) -> int | None:
     run = context.known(Run)
     return run.pid if isinstance(run, Run) and processes.get(run.pid) else None
+
+
+def _started_here(context: Context, processes: Processes) -> Seeds:
+    process = processes.get(pid) if (pid := _started_by_us(context, processes)) else None
+    return [process] if process else []
 
 
 def _of_script(context: Context, processes: Processes) -> Seeds | Absent:

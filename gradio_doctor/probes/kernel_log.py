@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Literal
 
-from gradio_doctor.evidence import Absent, KernelEvent, KernelLog
+from gradio_doctor.evidence import Absent, KernelEvent, KernelLog, Xid
 from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.redact import clean
 
@@ -35,6 +35,7 @@ _KILLED = re.compile(r"\bKilled process (\d{1,10})(?:, UID \d{1,10})?,? \((.{1,6
 _SEGFAULT = re.compile(r"(?:^|[\s:\]])([^\s\[\]:][^\[\]:]{0,63})\[(\d{1,10})\]: segfault at ")
 _UNHANDLED = re.compile(r"(?:^|[\s:\]])([^\s\[\]:][^\[\]:]{0,63})\[(\d{1,10})\]: unhandled .{1,80}?\(11\) at ")
 _TRAP = re.compile(r"\btraps: (.{1,64}?)\[(\d{1,10})\]:? (?:trap )?([a-z0-9][a-z0-9 ]{2,40}?) ip:")
+_XID = re.compile(r"NVRM: Xid \(PCI:[0-9a-fA-F:.]{4,20}\): (\d{1,4})(?:, pid='?(\d{1,10}))?")
 _LIBRARY = re.compile(r" in ([^\s\[\],]{1,200})\[[0-9a-f]{1,16}[+,]")
 
 
@@ -109,10 +110,13 @@ def parse_kernel_lines(lines: Iterable[str], boot: float | None = None) -> Kerne
     it such lines have none. Only the last 4,000 lines are looked at.
     """
     events: list[KernelEvent] = []
+    xids: list[Xid] = []
     causes: dict[int, int] = {}  # pid -> where the OOM kill stands of which only the cause has been told so far
     for line in deque(lines, maxlen=MOST_LINES):
         text = clean(line[:_LONGEST], _LONGEST)
         event = next((e for read in _READERS if (e := read(text)) is not None), None)
+        if event is None and (seen := _XID.search(text)):
+            xids.append(Xid(int(seen[1]), text, int(seen[2] or 0), _time_of(text, boot)))
         if event is None:
             continue
         event = replace(event, time=_time_of(text, boot))
@@ -123,7 +127,7 @@ def parse_kernel_lines(lines: Iterable[str], boot: float | None = None) -> Kerne
         if _OOM_CAUSE.search(text):
             causes[event.pid] = len(events)
         events.append(event)
-    return KernelLog(tuple(events))
+    return KernelLog(tuple(events), tuple(xids))
 
 
 def _oom_cause(text: str) -> KernelEvent | None:

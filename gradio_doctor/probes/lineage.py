@@ -92,7 +92,14 @@ def keeper_of(process: Process, table: Mapping[int, Process], traits: Mapping[in
         return CONTAINER
     if found := _born_of_reaper(process, table, traits):
         return found
-    return _multiplexer(process, table) or ("nohup" if own.ignores_hangup else "")
+    return _multiplexer(process, table) or ("nohup" if own.ignores_hangup else "") or _own_daemon(process)
+
+
+def _own_daemon(process: Process) -> str:
+    """What a server that goes to the background by itself, as it was told, is called; "" for others."""
+    names = {Path(word).name for word in process.command[:4]}
+    asked = {"-D", "--daemon"}.intersection(process.command)
+    return "gunicorn --daemon" if "gunicorn" in names and asked else ""
 
 
 def is_orphan(process: Process, table: Mapping[int, Process], traits: Mapping[int, Traits]) -> bool:

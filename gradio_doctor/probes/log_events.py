@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from gradio_doctor.evidence import Absent, Instances, LogEvents, Run
+from gradio_doctor.evidence import OUTPUT_OF_RUN, Absent, Instances, LogEvents, Run
 from gradio_doctor.knowledge.model import Signature
 from gradio_doctor.logs import Limits, LogError, LogInput, read_logs
 from gradio_doctor.probes.base import Context, Probe
@@ -58,7 +58,7 @@ def _of_run(context: Context) -> Iterator[LogInput]:
     """The captured output of the app that we started, if we did."""
     run = context.known(Run)
     if isinstance(run, Run) and run.output and Path(run.output).is_file():
-        yield LogInput(run.output, "output of the app")
+        yield LogInput(run.output, OUTPUT_OF_RUN)
 
 
 def _of_process(context: Context) -> Iterator[LogInput]:

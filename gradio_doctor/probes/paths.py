@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gradio_doctor.evidence import Absent, PathAccess, Paths, Process, Run
-from gradio_doctor.probes.access import Reader, free_bytes, nearest_existing
+from gradio_doctor.probes.access import Reader, nearest_existing, room
 from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.environment import whole_environment
 from gradio_doctor.probes.processes import user_name
@@ -30,7 +30,7 @@ def probe_paths(context: Context) -> Paths | Absent:
     if isinstance(reader, Absent):
         return reader
     directory = _directory(context, process)
-    wanted = _wanted(variables, directory, reader)
+    wanted = _wanted(variables, directory, reader, _log_of(process))
     return Paths(tuple(_access(path, role, process, reader) for role, path in wanted))
 
 
@@ -45,7 +45,20 @@ def _directory(context: Context, process: Process | None) -> str:
     return str(Path(script).parent if script else Path.cwd())
 
 
-def _wanted(variables: Mapping[str, str], directory: str, reader: Reader) -> Iterator[tuple[str, str]]:
+def _log_of(process: Process | None) -> str:
+    """The file that a process writes its output to, as it calls it; "" when it is none or cannot be seen."""
+    if process is None:
+        return ""
+    try:
+        target = str(Path(f"/proc/{process.pid}/fd/2").readlink())
+        return target if target.startswith("/") and Path(f"/proc/{process.pid}/fd/2").is_file() else ""
+    except OSError:
+        return ""
+
+
+def _wanted(
+    variables: Mapping[str, str], directory: str, reader: Reader, log: str = ""
+) -> Iterator[tuple[str, str]]:
     """(role, absolute path) of each directory, as Gradio 4-6 and huggingface_hub choose them."""
     temp = variables.get("GRADIO_TEMP_DIR") or posixpath.join(_temp_directory(variables, directory, reader), "gradio")
     yield "temp", _absolute(temp, directory)
@@ -55,6 +68,8 @@ def _wanted(variables: Mapping[str, str], directory: str, reader: Reader) -> Ite
         yield "examples", _absolute(examples, directory)
     if cache := _hugging_face_home(variables):
         yield "cache", _absolute(cache, directory)
+    if log:
+        yield "log", posixpath.dirname(log)
 
 
 def _hugging_face_home(variables: Mapping[str, str]) -> str:
@@ -83,9 +98,15 @@ def _access(path: str, role: str, process: Process | None, reader: Reader) -> Pa
     if reader.uid is not None:
         judged = f"mode bits, for user {process.user if process else reader.uid}"
     place = reader.seen(path)
+    left = room(place, root=reader.uid == 0 or (reader.uid is None and _am_root()))
     return PathAccess(
-        clean(path, _MOST_PATH), role, clean(reader.problem(path)), _owner(place), free_bytes(place), judged
+        clean(path, _MOST_PATH), role, clean(reader.problem(path)), _owner(place), left.free, judged, left.total,
+        left.inodes_free, left.inodes,
     )
+
+
+def _am_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def _owner(place: Path) -> str:

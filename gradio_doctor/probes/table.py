@@ -15,26 +15,39 @@ _LIVE: Mapping[type, str] = {
     ev.Instances: "instances:probe_instances",
     ev.Environment: "environment:probe_environment",
     ev.AppSource: "source:probe_source",
+    ev.Deployment: "deploy:probe_deployment",
     ev.Interpreter: "interpreter:probe_interpreter",
     ev.WantedAddress: "wanted:probe_wanted",
     ev.BindPolicy: "bind_policy:probe_bind_policy",
     ev.HttpAnswers: "http:probe_http",
     ev.AcceptQueue: "accept_queue:probe_accept_queue",
+    ev.QueueWatch: "queue_watch:probe_queue",
     ev.Threads: "watching:probe_threads",
     ev.Stacks: "watching:probe_stacks",
     ev.Run: "run:probe_run",
     ev.KernelLog: "kernel_log:probe_kernel_log",
     ev.Paths: "paths:probe_paths",
+    ev.Gpus: "gpus:probe_gpus",
+    ev.Servers: "servers:probe_servers",
+    ev.Cgroup: "cgroup:probe_cgroup",
+    ev.Usages: "usages:probe_usages",
+    ev.HostMemory: "host_memory:probe_host_memory",
+    ev.Shm: "host_memory:probe_shm",
+    ev.Cores: "cores:probe_cores",
+    ev.MemoryCurve: "memory_curve:probe_memory_curve",
+    ev.Proxies: "proxies:probe_proxies",
+    ev.ProxyAnswers: "through.probe:probe_proxied",
 }
 
 
 def live_probes(signatures: Sequence[Signature]) -> dict[type, Probe]:
     """Every probe: for `diagnose`."""
     from gradio_doctor.live.model import Live
+    from gradio_doctor.probes.accept_queue import Sampling, begin_sampling
     from gradio_doctor.probes.live import probe_live
     from gradio_doctor.probes.watching import Watching, begin_watching
 
-    together: dict[type, Probe] = {Watching: begin_watching, Live: probe_live}
+    together: dict[type, Probe] = {Watching: begin_watching, Sampling: begin_sampling, Live: probe_live}
     return {kind: _lazy(place) for kind, place in _LIVE.items()} | together | log_probes(signatures)
 
 

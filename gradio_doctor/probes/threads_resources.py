@@ -15,6 +15,7 @@ from gradio_doctor.probes.threads_pipes import readers_of
 from gradio_doctor.probes.threads_sockets import Neighbours, SocketTable
 
 _UNKNOWN = -1
+_PRIVATE = 128  # FUTEX_PRIVATE_FLAG (futex(2)): the lock is of this process alone
 # Where the system call is closed to us, or shows as restart_syscall after a stop, the kernel function still tells.
 _BY_CHANNEL = (
     ("futex", "futex"), ("hrtimer_nanosleep", "clock_nanosleep"), ("do_nanosleep", "clock_nanosleep"),
@@ -70,7 +71,8 @@ class Resolver:
     def _futex(self, raw: RawCall, channel: str) -> SystemCall:  # noqa: ARG002 - one of the readers
         endless = raw.arguments[3] == 0
         lock = self.memory.lock_behind(raw.arguments[0])
-        return SystemCall(raw.number, raw.name, Resource("futex"), None, endless, lock)
+        private = bool(raw.arguments[1] & _PRIVATE)
+        return SystemCall(raw.number, raw.name, Resource("futex"), None, endless, lock, private)
 
     def _poll(self, raw: RawCall, channel: str) -> SystemCall:  # noqa: ARG002 - one of the readers
         pointer, count, last = raw.arguments[:3]

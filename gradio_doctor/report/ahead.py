@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradio_doctor.diagnosis import Diagnosis
-from gradio_doctor.report.line import Line, heading, more
+from gradio_doctor.report.line import Line, heading, more, with_block
 from gradio_doctor.report.places import script_of, short
 from gradio_doctor.report.words import WORDS
 
@@ -27,5 +27,5 @@ def ahead(diagnosis: Diagnosis, lang: str, verbosity: int) -> Iterator[Line]:
             file = short(place.file, script_of(diagnosis))
             yield Line(f"{file}:{place.line}{inside} | {place.text}", "code", 6)
         if one.fix:
-            yield Line(one.fix.pick(lang), "dim", 6)
+            yield from with_block(one.fix.pick(lang), 6, "dim")
     yield from more(len(diagnosis.predictions) - len(shown), lang)

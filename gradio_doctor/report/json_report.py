@@ -7,7 +7,7 @@ from typing import Any
 
 from gradio_doctor import __version__
 from gradio_doctor.diagnosis import CauseFound, CheckRun, Diagnosis, Fix, Item, Prediction
-from gradio_doctor.evidence import Location, Source, Target
+from gradio_doctor.evidence import Location, MemoryCurve, Shares, Source, Target
 from gradio_doctor.report.unlock import pasteable
 from gradio_doctor.timeline import Event
 
@@ -33,6 +33,8 @@ def to_dict(diagnosis: Diagnosis, lang: str = "en") -> dict[str, Any]:
         "notes": list(diagnosis.notes),
         "seconds": round(diagnosis.seconds, 3),
     }
+    if diagnosis.memory:
+        out["memory_curve"] = _curve(diagnosis.memory)
     if diagnosis.next_look:
         look = diagnosis.next_look
         unlock = pasteable(look.unlock, diagnosis.target)
@@ -103,7 +105,19 @@ def _item(item: Item, lang: str) -> dict[str, Any]:
     out["weight"] = item.weight
     if item.source:
         out["source"] = _source(item.source)
+    if item.shares:
+        out["shares"] = [_shares(s) for s in item.shares]
     return out | ({"context": list(item.context)} if item.context else {})
+
+
+def _curve(curve: MemoryCurve) -> dict[str, Any]:
+    points = [[round(at, 3), size] for at, size in curve.points]
+    return {"pid": curve.pid, "points": points, "cpu_seconds": round(curve.cpu, 2), "limit": curve.limit}
+
+
+def _shares(shares: Shares) -> dict[str, Any]:
+    held = [{"who": s.who, "role": s.role, "amount": s.amount} for s in shares.held]
+    return {"resource": shares.resource, "name": shares.name, "unit": shares.unit, "total": shares.total, "held": held}
 
 
 def _event(event: Event) -> dict[str, Any]:

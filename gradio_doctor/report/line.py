@@ -27,3 +27,10 @@ def more(count: int, lang: str) -> Iterator[Line]:
     """How many entries were left out, when some were."""
     if count > 0:
         yield Line(WORDS["more"].pick(lang).format(count=count), "dim", 2)
+
+
+def with_block(text: str, indent: int, style: str = "") -> Iterator[Line]:
+    """A sentence, and below it the lines of what is to be pasted, as they are."""
+    first, *rest = text.splitlines() or [""]
+    yield Line(first, style, indent)
+    yield from (Line(row, "code", indent + 4, 0) for row in rest)

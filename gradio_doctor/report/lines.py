@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from gradio_doctor import __version__
 from gradio_doctor.diagnosis import CauseFound, Diagnosis, Fix, Item
 from gradio_doctor.report.ahead import ahead
-from gradio_doctor.report.line import Line, heading, more
+from gradio_doctor.report.bars import bar_lines
+from gradio_doctor.report.curve import curve_lines
+from gradio_doctor.report.line import Line, heading, more, with_block
 from gradio_doctor.report.places import script_of
 from gradio_doctor.report.stack import frame_lines, patch_lines, stack_lines
 from gradio_doctor.report.time_line import time_line
@@ -27,6 +29,7 @@ def report_lines(diagnosis: Diagnosis, lang: str = "en", verbosity: int = 0) -> 
     if verbosity >= 0:
         out += _others(others, script_of(diagnosis), lang, verbosity, alone=root is None)
         out += _symptoms(diagnosis, lang)
+        out += curve_lines(diagnosis.memory, lang)
         out += time_line(diagnosis, lang, verbosity)
         out += _path(diagnosis, lang)
         out += _ruled_out(diagnosis, lang, verbosity)
@@ -74,6 +77,7 @@ def _cause(cause: CauseFound, script: str, lang: str, verbosity: int) -> Iterato
         for item in shown:
             yield _evidence(item, lang, verbosity)
             yield from (Line(f"| {text}", "code", 6, 0) for text in item.context)
+            yield from (line for shares in item.shares for line in bar_lines(shares, lang))
         yield from more(len(seen) - len(shown), lang)
         if verbosity:
             for item in (i for i in cause.evidence if not i.seen):
@@ -88,7 +92,7 @@ def _cause(cause: CauseFound, script: str, lang: str, verbosity: int) -> Iterato
 
 def fix_lines(fix: Fix, lang: str) -> Iterator[Line]:
     """A remedy: what to do, the commands, and the patch if there is one."""
-    yield Line(f"- {fix.text.pick(lang)}", "", 2)
+    yield from with_block(f"- {fix.text.pick(lang)}", 2)
     yield from patch_lines(fix, lang)
     for command in fix.commands:
         yield from (Line(part, "command", 6, 0) for part in command.splitlines())

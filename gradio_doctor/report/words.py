@@ -12,6 +12,10 @@ WORDS = {
         "examined in {seconds} s by gradio-doctor {version}", "gradio-doctor {version} 检查用时 {seconds} 秒"
     ),
     "evidence": Prose("Evidence", "证据"),
+    "memory-curve": Prose("Its memory while it was watched", "观察期间的内存"),
+    "memory-curve-time": Prose(
+        "{seconds} s, pid {pid}, {cpu} s of CPU time", "{seconds} 秒，进程 {pid}，CPU 时间 {cpu} 秒"
+    ),
     "code": Prose("In your code", "在你的代码中"),
     "stack": Prose(
         "The guilty stack (outermost first, as Python prints it)", "出问题的调用栈（最外层在前，与 Python 一致）"
@@ -60,6 +64,24 @@ WORDS = {
     "fact-gradio_version": Prose("Gradio", "Gradio"),
     "fact-run_log": Prose("its output:", "输出："),
     "fact-logs": Prose("logs:", "日志："),
+    # bars
+    "share-used": Prose("{name}: {used} of {total} in use ({percent})", "{name}：已用 {used}，共 {total}（{percent}）"),
+    "share-who": Prose("{role}: {who}", "{role}：{who}"),
+    "share-app": Prose("this app", "本应用"),
+    "share-leftover": Prose("left over from an earlier run", "上次运行的残留"),
+    "share-other": Prose("other processes", "其他进程"),
+    "share-hidden": Prose("no process that can be seen from here", "从这里看不到的进程"),
+    "share-free": Prose("free", "空闲"),
+    "share-rest": Prose("{count} more holders together", "另外 {count} 个占用者合计"),
+    "share-gpu-memory": Prose("memory of GPU {name}", "GPU {name} 的显存"),
+    "share-memory": Prose("memory {name}", "内存 {name}"),
+    "share-container-memory": Prose("memory of the container {name}", "容器内存 {name}"),
+    "share-swap": Prose("swap {name}", "交换空间 {name}"),
+    "share-shm": Prose("shared memory {name}", "共享内存 {name}"),
+    "share-descriptors": Prose("file descriptors {name}", "文件描述符 {name}"),
+    "share-threads": Prose("threads and processes {name}", "线程与进程 {name}"),
+    "share-disk": Prose("disk space {name}", "磁盘空间 {name}"),
+    "share-inodes": Prose("inodes {name}", "inode {name}"),
     # watch
     "watching": Prose("watching pid {pid} at {url}, every {seconds} s (Ctrl-C ends)",
                       "正在观察 pid {pid}（{url}），每 {seconds} 秒一次（Ctrl-C 结束）"),

@@ -19,7 +19,7 @@ from gradio_doctor.evidence.run import RunOutcome
 from gradio_doctor.supervise.announced import StartLines
 from gradio_doctor.supervise.capture import Capture
 from gradio_doctor.supervise.guarded import GuardedProcess
-from gradio_doctor.supervise.memory import PeakMemory, oom_kills
+from gradio_doctor.supervise.memory import KillCount, PeakMemory
 from gradio_doctor.supervise.proctree import Stat, descendants
 from gradio_doctor.supervise.ready import Readiness
 
@@ -41,12 +41,11 @@ class SupervisedApp:
         self.process = GuardedProcess(command, directory, {"PYTHONUNBUFFERED": "1", **os.environ})
         self.memory = PeakMemory()
         self._ready = Readiness(self.lines)
-        self._kills_before: int | None = None
+        self._kills = KillCount()
         self._begun = 0.0
 
     def start(self, timeout: float) -> Run:
         """Start it, and watch until it serves, ends, or `timeout` seconds pass. `stop` must be called at the end."""
-        self._kills_before = oom_kills()
         self._begun = time.monotonic()
         self.process.start(self.capture.take_writer())
         return self._watch(self._begun + timeout)
@@ -72,6 +71,7 @@ class SupervisedApp:
                 return self._run("exited", error="the guard process was killed", signal=int(signal.SIGKILL))
             processes = self.processes()
             self.memory.sample(processes)
+            self._kills.see(self.process.pid)
             if self._ready.step([p.pid for p in processes]) and not self._ended_just_now():
                 return self._run("serving")
             if self._ready.door is None and time.monotonic() > until:
@@ -88,14 +88,13 @@ class SupervisedApp:
         # the status of a child that never became the app tells nothing of the app
         ended = None if outcome == "failed-to-start" else self.process.ended
         door = self._ready.door
-        kills = oom_kills()
         run = Run(
             self.process.command, self.process.directory, self.process.pid, outcome, now - self._begun,
             exit_code=ended.exit_code if ended else None,
             signal=ended.signal if ended else signal,
             peak_memory=self.memory.total(self.process.pid, ended.peak_memory if ended else 0),
             output=str(self.capture.path), error=error,
-            cgroup_kills=None if kills is None or self._kills_before is None else kills - self._kills_before,
+            cgroup_kills=self._kills.grown(),
         )  # fmt: skip
         if outcome == "serving" and door:
             return replace(run, seconds=self._ready.answered - self._begun, url=door.url, port=door.port)

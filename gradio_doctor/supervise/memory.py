@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from gradio_doctor.probes.cgroup_files import group_directories
 from gradio_doctor.supervise.proctree import Stat
 
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 _KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
-_FILES = {"cgroup2": "memory.events", "cgroup": "memory.oom_control"}
+_FILES = {2: "memory.events", 1: "memory.oom_control"}
 
 
 class PeakMemory:
@@ -44,8 +45,28 @@ def peak_of(pid: int) -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-def oom_kills(process: Path = Path("/proc/self")) -> int | None:
-    """How often the kernel has killed for memory in a process's memory cgroup so far; None when that is not told.
+class KillCount:
+    """Kills for memory in the groups that an app is in while it runs; it may move into one of its own."""
+
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self._proc = proc
+        self._before: dict[Path, int] = {}
+        self.see("self")
+
+    def see(self, *pids: int | str) -> None:
+        """Take note of the groups of processes that are alive now."""
+        for pid in pids:
+            for file, kills in _counters(self._proc / str(pid)):
+                self._before.setdefault(file, kills)
+
+    def grown(self) -> int | None:
+        """By how much a counter has grown at most (groups above count the same kill), None when none can be read."""
+        grown = [now - before for file, before in self._before.items() if (now := _kills(file)) is not None]
+        return max(grown, default=None)
+
+
+def _counters(process: Path) -> Iterator[tuple[Path, int]]:
+    """The file of a process's own group that counts, and its count: v1 before v2 (a hybrid has no v2 memory files).
 
     cgroup v2: `oom_kill` in memory.events; v1: in memory.oom_control (memory.failcnt can be 0 after a kill).
     """
@@ -53,42 +74,16 @@ def oom_kills(process: Path = Path("/proc/self")) -> int | None:
         groups = (process / "cgroup").read_text(errors="replace")
         mounts = (process / "mountinfo").read_text(errors="replace")
     except OSError:
+        return
+    for version, directory, _ in group_directories("memory", groups, mounts):
+        if (kills := _kills(directory / _FILES[version])) is not None:
+            yield directory / _FILES[version], kills
+            return
+
+
+def _kills(file: Path) -> int | None:
+    try:
+        found = _KILLS.search(file.read_text(errors="replace"))
+    except OSError:
         return None
-    for file in _counter_files(groups, mounts):
-        try:
-            found = _KILLS.search(file.read_text(errors="replace"))
-        except OSError:
-            continue
-        if found:
-            return int(found[1])
-    return None
-
-
-def _counter_files(groups: str, mounts: str) -> Iterable[Path]:
-    """Where the counter can be: the process's own group, v1 before v2 (a hybrid system has no v2 memory files)."""
-    paths: dict[str, str] = {}
-    for line in groups.splitlines():
-        number, controllers, path = [*line.split(":", 2), "", ""][:3]
-        if "memory" in controllers.split(","):
-            paths["cgroup"] = path
-        elif number == "0":
-            paths["cgroup2"] = path
-    for kind in ("cgroup", "cgroup2"):
-        for root, point, options in _cgroup_mounts(mounts, kind):
-            if kind in paths and (kind == "cgroup2" or "memory" in options):
-                yield Path(point) / _below(paths[kind], root) / _FILES[kind]
-
-
-def _cgroup_mounts(mounts: str, kind: str) -> Iterable[tuple[str, str, list[str]]]:
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
-        fields, kinds = before.split(), after.split()
-        if len(fields) > 4 and len(kinds) > 2 and kinds[0] == kind:
-            yield fields[3], fields[4], kinds[2].split(",")
-
-
-def _below(path: str, root: str) -> str:
-    """The group's path below a mount of `root`: containers mount their own group as the top."""
-    inside = path[len(root) :] if root != "/" and path.startswith(root) else path
-    parts = [p for p in inside.split("/") if p]
-    return "." if ".." in parts else "/".join(parts)
+    return int(found[1]) if found else None

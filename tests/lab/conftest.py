@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.harness import Lab, free_ports
+from tests.lab.harness import HEALTHY, Lab, free_ports, write_app
 from tests.lab.watching import APP, Bench, begun
 
 
@@ -28,3 +28,12 @@ def bench(lab: Lab) -> Iterator[Bench]:
     for watch in made.watches:
         watch.process.kill()
         watch.process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """A healthy app that many tests share, for looking at only: its port and its log."""
+    lab, port = Lab(tmp_path_factory.mktemp("standing")), free_ports()[0]
+    lab.start(write_app(lab.directory, HEALTHY, port=port), wait=port)
+    yield port, lab.directory / "app.log"
+    lab.close()

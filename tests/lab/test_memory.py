@@ -73,6 +73,9 @@ def test_killed_in_a_memory_cgroup(lab: Lab, port: int, cgroup: Path | None) -> 
         (lab.directory / "kernel.log").touch()
     top = doctor("diagnose", "app.py", *flags, cwd=lab.directory).assert_first("memory.oom-killed")
     assert "memory" in top["says"]
+    if cgroup:  # two witnesses that know nothing of each other
+        seen = {e["finding"] for e in top["evidence"] if e["seen"]}
+        assert seen >= {"memory.kill-recorded", "memory.killed-in-cgroup"}, top["evidence"]
     write_app(lab.directory, GREEDY, group=cgroup or "", mebibytes=1, port=port)
     doctor("diagnose", "app.py", cwd=lab.directory).assert_healthy()
 

@@ -113,6 +113,14 @@ def test_entered_container_has_no_parent_to_lose() -> None:
     assert judge(process(70, 0, 70), process(1, 0, 1, "tini", "tini -- x"))[0] is False
 
 
+@pytest.mark.parametrize("flag", ["-D", "--daemon"])
+def test_a_server_that_goes_to_the_background_as_it_was_told(flag: str) -> None:
+    told = process(60, 1, 60, command=f"/v/bin/python /v/bin/gunicorn app:app {flag}")
+    assert judge(told, SYSTEMD) == (True, "gunicorn --daemon")
+    for other in ("/v/bin/gunicorn app:app", f"python app.py {flag}"):
+        assert judge(process(60, 1, 60, command=other), SYSTEMD) == (True, "")
+
+
 def test_nohup() -> None:
     assert judge(process(60, 1, 50), SYSTEMD, traits={60: Traits(ignores_hangup=True)}) == (True, "nohup")
     assert judge(process(60, 50, 50), SHELL, SYSTEMD, traits={60: Traits(ignores_hangup=True)}) == (False, "nohup")

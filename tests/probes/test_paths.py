@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from gradio_doctor.evidence import Absent, Instances, PathAccess, Paths, Process, Run, Target
-from gradio_doctor.probes.access import Reader, free_bytes, nearest_existing
+from gradio_doctor.probes.access import Reader, nearest_existing, room
 from gradio_doctor.probes.paths import _groups, probe_paths
 
 if TYPE_CHECKING:
@@ -248,7 +248,21 @@ def test_app_that_has_ended_is_absent(make_context: Make) -> None:
     assert isinstance(probe_paths(context), Absent)
 
 
-def test_free_bytes_and_nearest_existing(tmp_path: Path) -> None:
-    free = free_bytes(tmp_path / "a" / "b")
-    assert free is not None and abs(free - psutil.disk_usage(str(tmp_path)).free) < 500_000_000
+def test_room_and_nearest_existing(tmp_path: Path) -> None:
+    left = room(tmp_path / "a" / "b")
+    assert left.free is not None and abs(left.free - psutil.disk_usage(str(tmp_path)).free) < 500_000_000
+    assert left.total is not None and left.total >= left.free
+    assert left.inodes is None or (left.inodes_free or 0) <= left.inodes
     assert nearest_existing(tmp_path / "a" / "b") == tmp_path
+
+
+def test_root_may_use_what_is_kept_back(tmp_path: Path) -> None:
+    """A file system that is full for everybody else is not full for root."""
+    everybody, root = room(tmp_path), room(tmp_path, root=True)
+    assert root.free is not None and everybody.free is not None and root.free >= everybody.free
+    assert root.total == everybody.total
+
+
+def test_file_system_that_is_not_there_tells_nothing(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    assert room(tmp_path / "link").free is None

@@ -17,7 +17,7 @@ from gradio_doctor.diagnosis import (
     RuledOut,
     Step,
 )
-from gradio_doctor.evidence import Location, Source, Target
+from gradio_doctor.evidence import Location, Share, SharedResource, ShareRole, Shares, Source, Target
 from gradio_doctor.knowledge.model import SEVERITIES, Prose
 from gradio_doctor.live.model import Group, Verdict
 
@@ -61,7 +61,15 @@ SOURCES = st.none() | st.builds(
     Source, st.sampled_from(["log", "file", "process", "http", "kernel", "socket"]), TEXT,
     st.none() | st.integers(1, 10**9), st.none() | TEXT,
 )
-ITEMS = st.builds(Item, IDS, st.booleans(), PROSE, SOURCES, st.floats(-20, 20))
+AMOUNTS = st.floats(0, 1e13)
+SHARES = st.builds(
+    Shares, st.sampled_from(get_args(SharedResource)), AMOUNTS,
+    st.lists(st.builds(Share, TEXT, AMOUNTS, st.sampled_from(get_args(ShareRole))), max_size=7).map(tuple), TEXT,
+    st.sampled_from(["bytes", "count"]),
+)
+ITEMS = st.builds(
+    Item, IDS, st.booleans(), PROSE, SOURCES, st.floats(-20, 20), shares=st.lists(SHARES, max_size=2).map(tuple)
+)
 PROBABILITIES = st.floats(0, 1)
 STEPS = st.lists(st.builds(Step, PROSE, PROSE), max_size=4).map(tuple)
 FIXES = st.builds(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gradio_doctor.supervise.app import SupervisedApp
-from gradio_doctor.supervise.memory import PeakMemory, oom_kills, peak_of
+from gradio_doctor.supervise.memory import KillCount, PeakMemory, peak_of
 from gradio_doctor.supervise.proctree import Stat, descendants
 
 MB = 1 << 20
@@ -71,21 +71,45 @@ V2 = "41 31 0:38 {root} {{top}} rw,relatime - cgroup2 cgroup2 rw\n"
     ],
 )
 def test_kill_counters(tmp_path: Path, groups: str, mount: str, file: str, content: str) -> None:
+    counter = tmp_path / "top" / file
     process = world(tmp_path, groups, mount)
-    (tmp_path / "top" / file).write_text(content)
-    assert oom_kills(process) == 3
+    counter.write_text(content)
+    kills = KillCount(process.parent)
+    kills.see(process.name)
+    assert kills.grown() == 0
+    counter.write_text(content.replace("oom_kill 3", "oom_kill 5"))
+    kills.see(process.name)  # the first look is what counts
+    assert kills.grown() == 2
 
 
 @pytest.mark.parametrize("groups", ["", "0::/../../a\n", "0::/\n", "nonsense\n"])
 def test_no_counter_is_none_and_not_zero(tmp_path: Path, groups: str) -> None:
     process = world(tmp_path, groups, V2.format(root="/"))
-    assert oom_kills(process) is None
-    assert oom_kills(tmp_path / "nowhere") is None
+    kills = KillCount(process.parent)
+    kills.see(process.name, "nowhere")
+    assert kills.grown() is None
+
+
+def test_app_that_moves_into_a_group_of_its_own(tmp_path: Path) -> None:
+    """Both groups are watched; the one above counts the same kill once more, and one that is gone tells nothing."""
+    process = world(tmp_path, "0::/a\n", V2.format(root="/"))
+    above, own, gone = (tmp_path / "top" / p / "memory.events" for p in ("a", "a/app", "a/gone"))
+    for counter in (above, own, gone):
+        counter.parent.mkdir(parents=True, exist_ok=True)
+        counter.write_text("oom_kill 1\n")
+    kills = KillCount(process.parent)
+    for group in ("a", "a/app", "a/gone"):
+        (process / "cgroup").write_text(f"0::/{group}\n")
+        kills.see(process.name)
+    above.write_text("oom_kill 2\n")
+    own.write_text("oom_kill 2\n")
+    gone.unlink()
+    assert kills.grown() == 1
 
 
 def test_our_own_counter_when_the_kernel_has_one() -> None:
     mounted = "cgroup" in Path("/proc/self/mountinfo").read_text()
-    kills = oom_kills()
+    kills = KillCount().grown()
     assert kills is None or (mounted and kills >= 0)
 
 
