@@ -23,6 +23,7 @@ from gradio_doctor.evidence import (
     WantedAddress,
 )
 from gradio_doctor.probes.base import Options, Probe
+from gradio_doctor.probes.behind import look_behind, public_address
 from gradio_doctor.probes.snippet import read_snippet
 from gradio_doctor.probes.table import live_probes, log_probes
 from gradio_doctor.registry import Loaded
@@ -45,6 +46,12 @@ def examine(
     probes = log_probes(signatures) if target.kind == "log" else live_probes(signatures)
     checks = [c for c in loaded.checks if c.id not in ignore]
     probes |= {kind: _giving(value) for kind, value in (given or {}).items()}
+    if (public := public_address(target)) and not options.proxy:
+        with Examination(target, replace(options, proxy=public), probes, loaded.knowledge, ()) as scout:
+            behind = look_behind(scout)
+        if behind is not None:
+            note(f"{public} is a proxy, which passes requests to port {behind.port}")
+            target, options = behind, replace(options, proxy=public)
     with Examination(target, options, probes, loaded.knowledge, checks, note) as examination:
         for kind in given or {}:
             examination.get(kind)

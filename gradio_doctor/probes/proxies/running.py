@@ -68,6 +68,11 @@ def running_proxies(processes: Processes, listeners: Listeners | None) -> Iterat
         )
 
 
+def is_proxy(process: Process) -> bool:
+    """True for a program that is known as a reverse proxy."""
+    return _kind(process) is not None
+
+
 def _kind(process: Process) -> ProxyKind | None:
     program = PurePosixPath(process.exe.removesuffix(" (deleted)")).name or process.name
     if program not in _NAMES and process.name in _NAMES and not process.exe:

@@ -52,7 +52,7 @@ def probe_proxied(context: Context) -> ProxyAnswers | Absent:
     seconds = min(max(context.options.probe_stream, patience(route)), _LONGEST_LISTENING)
     found = _ask(talk, context.options, seconds)
     here = is_here(public, listeners, own)
-    tried = () if talk.fine or not here else try_upstreams(route, app)
+    tried = () if talk.fine or not here or app.state == "hangs" else try_upstreams(route, app)
     return talk.answers(found, here=here, upstreams=tried)
 
 
