@@ -37,7 +37,7 @@ def test_ci_is_a_sound_script() -> None:
     assert text.startswith("#!/usr/bin/env bash\n")
     assert "\nset -eu\n" in text
     subprocess.run(["bash", "-n", str(CI)], check=True)
-    assert text.strip().endswith("pytest -n 2")  # its closing line is the last one
+    assert text.strip().endswith("pytest -n 3")  # its closing line is the last one
 
 
 def test_the_first_screen_has_both_commands() -> None:

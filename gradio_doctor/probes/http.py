@@ -89,6 +89,7 @@ class _Talk:
     server: Server
     hangs: Callable[[], bool]
     answers: list[HttpAnswer] = field(default_factory=list)
+    slow: bool = False  # it answers, but later than one expects
     deadline: float = field(default_factory=lambda: time.monotonic() + _ALL_SECONDS)
 
     def ask(self, request: Request, server: Server | None = None) -> Reply:
@@ -103,12 +104,14 @@ class _Talk:
 
     def twice(self, request: Request) -> list[Reply]:
         """Ask, and once more when no answer came and that is no sure hang. The last reply comes first."""
-        replies = [self.ask(replace(request, seconds=_FIRST_SECONDS))]
+        replies = [self.ask(replace(request, seconds=_SECOND_SECONDS if self.slow else _FIRST_SECONDS))]
         if replies[0].answer.outcome == "timeout" and self.hangs():
             return replies
         if replies[0].answer.outcome in ("timeout", "reset"):
             time.sleep(_BREATH if replies[0].answer.outcome == "reset" else 0)
-            replies.insert(0, self.ask(replace(request, seconds=_SECOND_SECONDS)))
+            again = self.ask(replace(request, seconds=_SECOND_SECONDS))
+            self.slow = again.answer.outcome == "answered"
+            replies.insert(0, again)
         return replies
 
     @property

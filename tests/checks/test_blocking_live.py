@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from gradio_doctor.evidence import Location, StackFrame
 from gradio_doctor.live.model import Group, Judgement, Live
 from gradio_doctor.rank import merged, rank
 from gradio_doctor.registry import Loaded
-from gradio_doctor.sdk import Finding
+from gradio_doctor.sdk import Absent, Check, Finding, HttpAnswers
 from tests.checks.said import named
 
 PLACE = Location("/srv/app.py", 31, "predict", "time.sleep(30)")
@@ -20,6 +20,7 @@ OTHER = Location("/srv/app.py", 40, "train", "with B:")
 STACK = (
     StackFrame("predict", "/srv/app.py", 31, True, "time.sleep(30)"), StackFrame("handler", "/srv/app.py", 50, True),
 )
+NOBODY_ASKED = Absent("nobody asked")
 CHECKS = ("blocking-mechanism", "blocking-locks", "blocking-waits", "app-server-gone", "model-loading")
 
 
@@ -34,7 +35,11 @@ def live(*judgements: Judgement, complete: bool = True, groups: Mapping[int, tup
 
 def looked(loaded: Loaded, seen: Live, *names: str) -> dict[str, Finding]:
     """The findings of all the checks that read a Live, or of some."""
-    return {f.id: f for name in names or CHECKS for f in named(loaded, name)(seen)}
+    return {f.id: f for name in names or CHECKS for f in _run(named(loaded, name), seen)}
+
+
+def _run(check: Check, seen: Live, http: HttpAnswers | Absent = NOBODY_ASKED) -> Iterable[Finding]:
+    return check(seen, http) if len(check.needs) > 1 else check(seen)
 
 
 def ids(loaded: Loaded, seen: Live) -> list[str]:
@@ -71,9 +76,10 @@ def test_a_mechanism_is_one_finding_and_leads_to_its_cause(kind: str, loaded: Lo
 def test_nothing_judged_is_looked_for_and_not_there(loaded: Loaded) -> None:
     """A healthy app with stacks: every finding speaks against its causes."""
     found = looked(loaded, live())
-    assert len(found) >= 11 and not any(f.seen for f in found.values())
+    assert len(found) >= 10 and not any(f.seen for f in found.values())
     declared = {name for check in CHECKS for name in named(loaded, check).finds}
-    assert set(found) == declared
+    only_seen = {"port.socket-without-server", "model.loads-now"}  # not seeing them says nothing
+    assert set(found) == declared - only_seen
 
 
 def test_without_stacks_nobody_looked_at_locks_and_models(loaded: Loaded) -> None:
@@ -106,7 +112,7 @@ def test_of_several_waits_the_endless_one_is_told(loaded: Loaded) -> None:
 @pytest.mark.parametrize(("when", "seen"), [("handler", True), ("start", False), ("", False)])
 def test_a_model_that_loads_before_the_app_serves_delays_nobody(when: str, seen: bool, loaded: Loaded) -> None:
     found = looked(loaded, live(judged("loading", facts={"when": when})), "model-loading")
-    assert found["model.loads-now"].seen is seen
+    assert ("model.loads-now" in found) is seen
 
 
 # -- what a finding says
