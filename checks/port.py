@@ -63,7 +63,7 @@ def port_holder(
     wanted: WantedAddress, listeners: Listeners, processes: Processes, instances: Instances
 ) -> Iterator[Finding]:
     """A different program on the port the app wants, or on every port of its range."""
-    own = {p.pid for p in instances.all}
+    own = processes.with_descendants(p.pid for p in instances.all)  # Gradio's Node server has the port in its name
     takers = {port: _takers(wanted, listeners, port) for port in wanted.ports}
     first = takers[wanted.first]
     if not first:

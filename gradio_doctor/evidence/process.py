@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 # psutil's words for process states; "stopped" is SIGSTOP or Ctrl-Z.
@@ -65,6 +65,16 @@ class Processes:
     def children(self, pid: int) -> tuple[Process, ...]:
         """Direct children of a process, oldest first."""
         return tuple(sorted((p for p in self.table.values() if p.ppid == pid), key=lambda p: p.started))
+
+    def with_descendants(self, pids: Iterable[int]) -> frozenset[int]:
+        """These processes, and all that they have started and that is still theirs."""
+        found = set(pids)
+        grown = True
+        while grown:
+            below = {p.pid for p in self.table.values() if p.ppid in found and p.pid not in found}
+            grown = bool(below)
+            found |= below
+        return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
