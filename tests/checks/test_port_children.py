@@ -28,7 +28,8 @@ def table(*processes: Process) -> Processes:
 @pytest.mark.parametrize(("holder", "stranger"), [(NODE, False), (BELOW, False), (APP, False), (OTHER, True)])
 def test_who_holds_the_wanted_port(holder: Process, stranger: bool, loaded: Loaded) -> None:
     sockets = Listeners((
-        Listener("127.0.0.1", 7860, 4, 1, 0, holders=(holder.pid,)), Listener("127.0.0.1", 7861, 4, 2, 0, holders=(10,)),
+        Listener("127.0.0.1", 7860, 4, 1, 0, holders=(holder.pid,)),
+        Listener("127.0.0.1", 7861, 4, 2, 0, holders=(10,)),
     ))
     everyone = table(APP, NODE, BELOW, OTHER)
     found = list(named(loaded, "port-holder")(WANTED, sockets, everyone, Instances("app.py", (APP,))))
