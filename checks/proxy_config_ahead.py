@@ -109,7 +109,7 @@ def _rate(route: Route) -> Iterator[Finding]:
         options = dict(a.partition("=")[::2] for a in limit.arguments)
         zone, burst = options.get("zone", ""), options.get("burst", "0")
         rate = next((r for z in route.all("limit_req_zone") if (r := _zone_rate(z.arguments, zone)) is not None), None)
-        if rate is not None and burst.isdigit() and int(burst) + rate < _PAGE:
+        if rate is not None and _is_count(burst) and int(burst) + rate < _PAGE:
             facts = {"zone": zone, "rate": f"{rate:g}", "burst": burst}
             mended = tuple(a for a in limit.arguments if not a.startswith(("burst=", "delay=")) and a != "nodelay")
             yield _finding(
@@ -124,9 +124,14 @@ def _zone_rate(arguments: tuple[str, ...], zone: str) -> float | None:
     number, unit = options.get("rate", "")[:-3], options.get("rate", "")[-3:]
     if options.get("zone", "").partition(":")[0] != zone or arguments[0].strip("{}") not in _BY_CLIENT:
         return None
-    if not number.isdigit() or unit not in ("r/s", "r/m"):
+    if not _is_count(number) or unit not in ("r/s", "r/m"):
         return None
     return int(number) / (60 if unit == "r/m" else 1)
+
+
+def _is_count(text: str) -> bool:
+    """True for digits, and no more of them than a setting could mean."""
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 _BY_CLIENT = ("$binary_remote_addr", "$remote_addr")

@@ -41,4 +41,4 @@ def major(http: HttpAnswers | Absent, interpreter: Interpreter | Absent) -> int 
     told = http.version if isinstance(http, HttpAnswers) else ""
     installed = interpreter.installed("gradio") if isinstance(interpreter, Interpreter) else ""
     first = (told or installed).partition(".")[0]
-    return int(first) if first.isdigit() else None
+    return int(first) if first.isdecimal() and len(first) < 10 else None

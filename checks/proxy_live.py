@@ -124,8 +124,7 @@ def _bad_gateway(proxied: ProxyAnswers, page: Exchange) -> Finding:
 def _elsewhere(proxied: ProxyAnswers, page: Exchange) -> Finding:
     """The app answers, the proxy cannot reach it: the address, or the way there, is wrong."""
     for tried in proxied.upstreams:
-        host = urlsplit(tried.url).hostname or ""
-        port = urlsplit(tried.url).port if ":unix:" not in tried.url and "//unix" not in tried.url else None
+        host, port = _host_and_port(tried.url)
         loopback = host.startswith(_LOOPBACK) or host == "localhost"
         if tried.outcome == "dns":
             return found("proxy.live-upstream-name", proxied, page, host=host, upstream=tried.url)
@@ -138,6 +137,15 @@ def _elsewhere(proxied: ProxyAnswers, page: Exchange) -> Finding:
     if proxied.here is False and _loopback_only(proxied):
         return found("port.live-loopback-only", proxied, page, address=proxied.listening[0][0])
     return found("proxy.live-cannot-reach", proxied, page)
+
+
+def _host_and_port(upstream: str) -> tuple[str, int | None]:
+    """Those of an upstream's URL, without them for what is no URL."""
+    try:
+        parts = urlsplit(upstream)
+        return parts.hostname or "", parts.port
+    except ValueError:
+        return "", None
 
 
 _TLS = {

@@ -70,7 +70,7 @@ def _redirected(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
     last = proxied.redirects[-1]
     if proxied.looped:
         return found("proxy.live-redirect-loop", proxied, page, location=last, path="", url="")
-    app, target, public = (urlsplit(u) for u in (proxied.app_url, last, proxied.public))
+    app, target, public = (_split(u) for u in (proxied.app_url, last, proxied.public))
     inward = bool(app.netloc) and target.netloc == app.netloc != public.netloc
     if inward or page.through.outcome != "answered":
         return found("proxy.live-redirect-astray", proxied, page, location=last, path="", url="")
@@ -122,7 +122,7 @@ def proxy_live_root(proxied: ProxyAnswers) -> Iterator[Finding]:
     if config is None or config.status != 200 or not proxied.root or proxied.reached is False:
         return
     base = urlsplit(config.through.url.removesuffix("/config"))
-    name, more = _compare(proxied, base, urlsplit(proxied.root))
+    name, more = _compare(proxied, base, _split(proxied.root))
     # "path" and "url" would fill sentences about requests that fail
     facts = {"root": proxied.root, "base": base.geturl(), "path": "", "url": "", **more}
     for one in ("proxy.live-root-path", "proxy.live-root-host", "proxy.live-root-scheme", "proxy.live-root-elsewhere"):
@@ -144,6 +144,14 @@ def _compare(proxied: ProxyAnswers, base: SplitResult, root: SplitResult) -> tup
     if not same_host and _is_public(root.hostname or "") and root.hostname != urlsplit(proxied.app_url).hostname:
         return "proxy.live-root-elsewhere", {}
     return "proxy.live-root-host", {}
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of what a server wrote as a URL; a path alone where it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", url, "", "")
 
 
 def _port(url: SplitResult) -> int | None:

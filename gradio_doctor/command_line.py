@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 _PYTHON = re.compile(r"(?:.*/)?(?:python|pypy)[0-9.]{0,8}")
+# module:attribute, and not a host:port, a socket or a file for an option before it
+_APP = re.compile(r"(?!(?:unix|file|python):)[A-Za-z_][\w.]{0,199}:[A-Za-z_][\w.()]{0,99}")
 _HIDDEN = "***"
 _MOST = 1900
 
@@ -28,7 +30,7 @@ def changed_command(
     for names, value in changes.items():
         words = _set(words, names, value)
     if app:
-        at = next((i for i, w in enumerate(words) if i and re.fullmatch(r"[\w.]{1,200}:[\w.()]{1,100}", w)), 0)
+        at = next((i for i, w in enumerate(words) if i and _APP.fullmatch(w)), 0)
         words = [*words[:at], app, *words[at + 1 :]] if at else words
     line = shlex.join(words)
     return line if len(line) <= _MOST else ""

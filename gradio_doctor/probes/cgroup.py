@@ -15,6 +15,7 @@ from gradio_doctor.probes.instances import subject
 from gradio_doctor.probes.redact import clean
 
 _MOST = 65_536
+_NUMBER = re.compile(r"[0-9]{1,20}")
 _NO_LIMIT = 2**60  # version 1 writes "no limit" as the largest number of whole pages
 _LONGEST = 1.0  # seconds: ten periods of a usual quota
 _WHOSE = (
@@ -120,7 +121,7 @@ def _quota(place: Path) -> tuple[int, int]:
     """Microseconds of CPU time, and of the period that they are for; 0 where there is no quota."""
     words = _read(place / "cpu.max").split()
     if len(words) == 2:
-        return (int(words[0]), int(words[1])) if words[0].isdigit() and words[1].isdigit() else (0, 0)
+        return (int(words[0]), int(words[1])) if all(map(_NUMBER.fullmatch, words)) else (0, 0)
     quota, period = (_number(place / f"cpu.cfs_{n}_us") for n in ("quota", "period"))
     return quota or 0, period or 0
 
@@ -128,7 +129,7 @@ def _quota(place: Path) -> tuple[int, int]:
 def _number(file: Path) -> int | None:
     """The number in a file; None for "max", "-1", no limit at all, and a file that is not there."""
     text = _read(file).strip()
-    return int(text) if text.isdigit() and int(text) < _NO_LIMIT else None
+    return int(text) if _NUMBER.fullmatch(text) and int(text) < _NO_LIMIT else None
 
 
 def _fields(file: Path) -> dict[str, int]:

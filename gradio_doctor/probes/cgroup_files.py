@@ -47,6 +47,6 @@ def _mounts(mounts: str, kind: str) -> Iterator[tuple[str, str, list[str]]]:
 
 def _below(path: str, root: str) -> str:
     """The group's path below a mount of `root`: containers mount their own group as the top."""
-    inside = path[len(root) :] if root != "/" and path.startswith(root) else path
+    inside = path[len(root) :] if root != "/" and f"{path}/".startswith(f"{root}/") else path
     parts = [p for p in inside.split("/") if p]
     return "." if ".." in parts else "/".join(parts)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
+import glob
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -46,18 +49,22 @@ def find_core(pattern: str, run: Run | None, *, uses_pid: bool = False, reports:
         return Cores(pattern, "file", why="kernel.core_pattern is empty: no core is written")
     if run is None:
         return Cores(pattern, "file")
-    place, start = _expected(pattern, run.directory)
-    alone = start and (uses_pid or "%p" in pattern)
-    found = _newest(place, lambda name: name.startswith(start) and (str(pid) in name or not alone))
+    place, wanted = _expected(pattern, run, uses_pid=uses_pid)
+    found = _newest(place, lambda name: fnmatch.fnmatchcase(name, wanted))
     why = "" if found else "no core was written; the limit on its size is mostly 0: ulimit -c unlimited"
     python = shutil.which(run.command[0]) or run.command[0] if run.command else "python3"
     return Cores(pattern, "file", found, f"gdb {python} {found} -batch -ex bt" if found else "", why)
 
 
-def _expected(pattern: str, directory: str) -> tuple[Path, str]:
-    """The directory that cores of a pattern go to, and how their names begin (up to the first % of the pattern)."""
-    path = Path(directory) / pattern
-    return path.parent, path.name.partition("%")[0]
+def _expected(pattern: str, run: Run, *, uses_pid: bool) -> tuple[Path, str]:
+    """The directory that a run's core goes to, and a glob for its name; "" when that would fit any file at all."""
+    path = Path(run.directory) / pattern
+    parts = re.split(r"(%.?)", path.name)
+    known = {"%p": str(run.pid), "%%": "%", "%": ""}
+    name = "".join(known.get(p, "*") if p.startswith("%") else glob.escape(p) for p in parts)
+    if uses_pid and "%p" not in pattern:
+        name += f".{run.pid}"
+    return path.parent, name if name.strip("*") else ""
 
 
 def _newest(place: Path, wanted: Callable[[str], bool]) -> str:

@@ -29,7 +29,8 @@ def probe_host_memory(context: Context) -> HostMemory | Absent:  # noqa: ARG001 
 def read_host_memory(proc: Path) -> HostMemory:
     """The figures under a /proc. Raises OSError, KeyError or ValueError when they are not there."""
     lines = (proc / "meminfo").read_text(errors="replace").splitlines()
-    told = {name: int(value.split()[0]) * 1024 for name, _, value in (line.partition(":") for line in lines)}
+    fields = (line.partition(":") for line in lines)
+    told = {name: int(value.split()[0]) * 1024 for name, _, value in fields if value.strip()}
     pressure = {}
     for resource in ("memory", "io", "cpu"):
         try:

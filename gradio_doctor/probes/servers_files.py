@@ -36,11 +36,8 @@ def read_config(path: str) -> dict[str, ServerOption]:
     for node in tree.body if tree else ():
         for name, value in _assigned(node):
             origin = f"{Path(path).name}:{node.lineno}"
-            try:
-                shown = ast.literal_eval(value)
-                out[name] = ServerOption(redact_value(name, str(shown), 300), origin)
-            except (ValueError, TypeError, RecursionError, MemoryError, SyntaxError):
-                out[name] = ServerOption(redact_value(name, ast.unparse(value), 300), origin, known=False)
+            shown, known = _shown(value)
+            out[name] = ServerOption(redact_value(name, shown, 300), origin, known)
     return out
 
 
@@ -69,6 +66,18 @@ def _parse(path: str) -> ast.Module | None:
         return None
 
 
+def _shown(value: ast.expr) -> tuple[str, bool]:
+    """A value, or the code that computes it, and whether it is the value; "?" for what is too deep or too long."""
+    try:
+        return str(ast.literal_eval(value)), True
+    except (ValueError, TypeError, RecursionError, MemoryError, SyntaxError):
+        pass
+    try:
+        return ast.unparse(value), False
+    except (ValueError, RecursionError, MemoryError):
+        return "?", False
+
+
 def _assigned(node: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
     if isinstance(node, ast.Assign):
         yield from ((t.id, node.value) for t in node.targets if isinstance(t, ast.Name))
@@ -78,9 +87,9 @@ def _assigned(node: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
 
 def _hides(node: ast.stmt) -> bool:
     """True for statements after which a module may have any name: `from x import *`, a module's __getattr__."""
-    if isinstance(node, ast.ImportFrom):
-        return any(a.name == "*" for a in node.names)
-    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == "__getattr__"
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return node.name == "__getattr__"
+    return any(a.name == "*" for n in ast.walk(node) if isinstance(n, ast.ImportFrom) for a in n.names)
 
 
 def _made(node: ast.stmt) -> Mapping[str, AppObject]:

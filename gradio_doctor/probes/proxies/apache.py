@@ -46,8 +46,14 @@ def _passes(block: Sequence[Directive], settings: Sequence[Directive], base: Rou
             yield from _route(one, one.arguments[0], one.arguments[1], plain, base, files)
         elif one.name == "proxypassmatch" and len(one.arguments) >= 2:
             files.skip(f"{one.file}:{one.line}", "ProxyPassMatch is a pattern: not read")
-        elif one.name == "rewriterule" and "P" in one.value.partition("[")[2].rstrip("]").split(","):
+        elif one.name == "rewriterule" and not {"p", "proxy"}.isdisjoint(_flags(one)):
             files.skip(f"{one.file}:{one.line}", "a RewriteRule with [P] passes requests on: not read")
+
+
+def _flags(rule: Directive) -> list[str]:
+    """The flags of a RewriteRule, its last argument: [P,L]."""
+    last = rule.arguments[-1] if len(rule.arguments) > 2 else ""
+    return last.strip("[]").lower().split(",") if last.startswith("[") else []
 
 
 def _route(

@@ -79,7 +79,7 @@ class _Walk:
         upstreams = tuple(_dial(clean(d, 300), scheme, path) for d in dials if d and "{" not in d)
         timeouts = tuple(
             self._setting(name, f"{value / 1e9:g}s") for name in ("read_timeout", "write_timeout")
-            if isinstance(value := _under(transport, name), int)
+            if isinstance(value := _under(transport, name), int) and 0 <= value < 1 << 63
         )
         line = next((n for n, text in enumerate(self.lines, 1) if any(d and d in text for d in dials)), 1)
         return replace(base, line=line, upstreams=upstreams, settings=(*timeouts, *base.settings))

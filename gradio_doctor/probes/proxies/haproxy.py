@@ -79,7 +79,7 @@ def _route(
         return
     settings = (*(back.block or ()), *(front.block or ()), *defaults) if front is not back else (
         *(back.block or ()), *defaults)
-    listens = tuple(_bound(d.arguments[0]) for d in binds)
+    listens = tuple(_bound(a) for d in binds for a in d.arguments[0].split(",") if a)
     tls = any("ssl" in d.arguments[1:] for d in binds)
     yield Route("haproxy", front.file, line, listens, tls, (), path, upstreams, settings, back.block or (),
                 f"{back.name} {' '.join(back.arguments)}")

@@ -102,7 +102,7 @@ def _surely_public(route: Route, app: App) -> bool:
         host = (urlsplit(app.public).hostname or "").lower()
     except ValueError:
         return False
-    return (is_local(host, app.addresses) or host in route.names) and _public(route, app.public)
+    return (is_local(host, app.addresses) or host in map(str.lower, route.names)) and _public(route, app.public)
 
 
 def _public(route: Route, url: str) -> bool:
@@ -116,6 +116,13 @@ def _public(route: Route, url: str) -> bool:
         return False
     names = [n for n in route.names if n not in ("_", "")]
     host = (parts.hostname or "").lower()
-    if names and host not in names and not any(n.startswith("*.") and host.endswith(n[1:]) for n in names):
+    if names and not _is_named(host, names):
         return False
     return (parts.path.rstrip("/") + "/").startswith(route.path.rstrip("/") + "/")
+
+
+def _is_named(host: str, names: Iterable[str]) -> bool:
+    """True for a host that one of a server's names means, whatever its case: a.org, *.a.org, and .a.org for both."""
+    lower = [n.lower() for n in names]
+    wild = (n.removeprefix("*") for n in lower if n.startswith(("*.", ".")))
+    return host in lower or f".{host}" in lower or any(host.endswith(n) for n in wild)

@@ -73,7 +73,8 @@ def _state(http: HttpAnswers) -> AppState:
 
 def app_id(reply: Reply) -> str:
     """The id of the process that answered /app_id or /config, "" when the answer has none."""
-    return str(told(reply).get("app_id", ""))[:64]
+    found = told(reply).get("app_id")
+    return str(found)[:64] if isinstance(found, (int, str)) and not isinstance(found, bool) else ""
 
 
 def told(reply: Reply) -> dict[str, object]:

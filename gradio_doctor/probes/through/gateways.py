@@ -17,6 +17,9 @@ _OWN_PAGES: tuple[tuple[str, Gateway], ...] = (
     ("upstream connect error or disconnect/reset", "envoy"), ("no healthy upstream", "envoy"),
     ("upstream request timeout", "envoy"),
     ("No server is available to handle this request", "haproxy"),
+    ("Request forbidden by administrative rules", "haproxy"),
+    ("You have sent too many requests in a given amount of time", "haproxy"),
+    ("Your browser didn't send a complete request in time", "haproxy"),
     ("The server didn't respond in time", "haproxy"), ("Your browser sent an invalid request", "haproxy"),
     ("The server returned an invalid or incomplete response", "haproxy"),
     ("Client sent an HTTP request to an HTTPS server", "caddy"),
@@ -36,7 +39,7 @@ _MARKS: tuple[tuple[str, Gateway], ...] = (
 # The whole body of Go's and Node's error answers, and who sends it.
 _SHORT_PAGES: Mapping[str, Gateway] = {
     "404 page not found": "traefik", "Bad Gateway": "traefik", "Gateway Timeout": "traefik",
-    "Service Unavailable": "traefik",
+    "Service Unavailable": "traefik", "no available server": "traefik",
 }
 _LOGINS = (
     "/oauth2/", "/login", "/signin", "/sign_in", "/sso/", "/saml", "/auth/", "/authorize", "accounts.google.",

@@ -79,7 +79,10 @@ def assets(page: bytes, arrival_path: str) -> list[str]:
     """The paths of scripts and styles on this very server that a browser would load for a page, as it resolves them."""
     text = page.decode("utf-8", "replace")
     base = _BASE.search(text)
-    folder = urljoin(arrival_path, base[1]) if base else arrival_path
+    try:
+        folder = urljoin(arrival_path, base[1]) if base else arrival_path
+    except ValueError:
+        folder = arrival_path
     found = []
     for link in _LINK.findall(text):
         try:

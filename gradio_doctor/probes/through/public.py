@@ -84,7 +84,8 @@ def _of_route(route: Route) -> Public | None:
         return None
     for listen in route.listens:
         host, _, port = listen.rpartition(":")
-        if port.isdigit() and not listen.startswith("unix:"):
+        is_port = port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536
+        if is_port and not listen.startswith("unix:"):
             host = host.strip("[]")
             host = "127.0.0.1" if host in ("", "*", "0.0.0.0", "::") else host  # noqa: S104
             name = next((n for n in route.names if n != "_" and n[:1] not in "~*." and "*" not in n), "")
