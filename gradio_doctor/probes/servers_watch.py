@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gradio_doctor.evidence import HttpAnswers, LogEvents, Process, Processes
+from gradio_doctor.evidence import HttpAnswers, Listeners, LogEvents, Process, Processes
 from gradio_doctor.evidence.servers import Restart, Server
 from gradio_doctor.live.model import Live
 from gradio_doctor.probes.base import Context
@@ -100,7 +100,7 @@ def watch_restarts(context: Context, roots: Sequence[Process], processes: Proces
     """The apps that their keeper starts anew while we look, at most twelve seconds.
 
     Only those are watched that are young, and whose parent has had children before that took as long as an app takes
-    to start: a shell that runs a script, or any other program if the app does not answer well or has started before.
+    to start; and only if the app is gone from where it served, or its output tells of several starts.
     """
     watched = [(r, k) for r in roots if (k := _keeper(context, r, processes)) is not None]
     if not watched:
@@ -131,15 +131,19 @@ def _keeper(context: Context, root: Process, processes: Processes) -> Process | 
     names = {program_name(a) for a in keeper.command[:4]}
     if not keeper.command or names & _NO_KEEPERS or keeper.script == root.script:
         return None
-    if _SHELL.fullmatch(program_name(keeper.command[0])):
-        somebody_types = all(a.startswith("-") and a != "-c" for a in keeper.command[1:])
-        return None if somebody_types else keeper
-    return keeper if _is_unwell(context) or _started_before(context) else None
+    shell = bool(_SHELL.fullmatch(program_name(keeper.command[0])))
+    if shell and all(a.startswith("-") and a != "-c" for a in keeper.command[1:]):  # somebody types there
+        return None
+    return keeper if _is_gone(context, root) or _started_before(context) else None
 
 
-def _is_unwell(context: Context) -> bool:
+def _is_gone(context: Context, root: Process) -> bool:
+    """True when nobody serves where the app was. One that is silent hangs: waiting for its end would be in vain."""
     http = context.known(HttpAnswers)
-    return not isinstance(http, HttpAnswers) or any(a.outcome != "answered" for a in http.answers)
+    if not isinstance(http, HttpAnswers):
+        listeners = context.get(Listeners)
+        return isinstance(listeners, Listeners) and not listeners.held_by(root.pid)
+    return any(a.outcome in ("refused", "reset", "unreachable") for a in http.answers)
 
 
 def _started_before(context: Context) -> bool:

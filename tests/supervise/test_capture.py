@@ -141,7 +141,7 @@ def test_a_reader_never_sees_less_than_the_head(capture: Capture) -> None:
             if i % 50 == 0:
                 seen = capture.path.read_text()
                 assert seen.startswith("* Running on local URL")
-                assert len(seen) < 41_000
+                assert len(seen) < 41_000 + 65_536  # what a pipe holds may come at once, before it is shortened
     capture.close()
     assert capture.path.read_text().splitlines()[-1].startswith("2999 ")
 
