@@ -184,11 +184,11 @@ def test_traits_of_real_processes() -> None:
 
 
 def test_traits_as_the_kernel_prints_them(tmp_path: Path) -> None:
-    (tmp_path / "7").mkdir()
-    (tmp_path / "7" / "status").write_text("Name:\tx\nNSpid:\t4711\t1\nSigIgn:\t0000000001001001\n")
-    (tmp_path / "7" / "cgroup").write_text("0::/system.slice/demo.service\n")
-    assert read_traits(7, tmp_path) == Traits(ignores_hangup=True, unit="demo.service", first=True)
-    (tmp_path / "7" / "status").write_text("NSpid:\t11\nSigIgn:\t0000000001001000\n")
-    assert read_traits(7, tmp_path) == Traits(unit="demo.service")
-    (tmp_path / "7" / "stat").write_text(f"7 (a) b 1 (c) S 1 7 {os.getsid(0)} 0 -1 4194304\n")
-    assert read_traits(7, tmp_path) == Traits(unit="demo.service", crowded=True)
+    (tmp_path / "9999999").mkdir()
+    (tmp_path / "9999999" / "status").write_text("Name:\tx\nNSpid:\t4711\t1\nSigIgn:\t0000000001001001\n")
+    (tmp_path / "9999999" / "cgroup").write_text("0::/system.slice/demo.service\n")
+    assert read_traits(9_999_999, tmp_path) == Traits(ignores_hangup=True, unit="demo.service", first=True)
+    (tmp_path / "9999999" / "status").write_text("NSpid:\t11\nSigIgn:\t0000000001001000\n")
+    assert read_traits(9_999_999, tmp_path) == Traits(unit="demo.service")
+    (tmp_path / "9999999" / "stat").write_text(f"9999999 (a) b 1 (c) S 1 7 {os.getsid(0)} 0 -1 4194304\n")
+    assert read_traits(9_999_999, tmp_path) == Traits(unit="demo.service", crowded=True)
