@@ -79,7 +79,7 @@ def test_every_worker_thread_is_taken(app: App, silent: Silent) -> None:
     assert found.sure and found.facts["limit"] == "40" and int(found.facts["stuck"]) >= 40
     assert found.location is not None and found.location.function == "waits_for_other" and len(found.threads) >= 40
     view = view_processes(threads, stacks)[0]
-    assert view.loop is not None and view.loop.verdict == "idle"
+    assert view.loop is not None and view.loop.verdict in ("idle", "moving")  # it may have been met at its work
     assert any(g.count >= 40 and g.verdict == "waiting" for g in fold(view.threads))
     assert [j.kind for j in judge(threads, stacks, limits=(60,))] == ["upstream-wait"]
 
