@@ -63,7 +63,9 @@ def ask_app(address: AppAddress, hangs: Callable[[], bool] = lambda: False) -> H
         return _without_gradio(talk, prefix)
     if address.front is not None:
         front = Server(address.host, address.front, talk.server.tls)
-        talk.keep(talk.ask(Request("front", "HEAD", prefix + "/config"), front))
+        talk.keep(heard := talk.ask(Request("front", "HEAD", prefix + "/config"), front))
+        if heard.answer.outcome == "answered":
+            talk.keep(talk.ask(Request("front-page", "GET", prefix + "/", seconds=_PAGE_SECONDS), front))
     api, app_id = _ask_pool(talk, prefix)
     if talk.first("pool").outcome == "timeout":
         known = _says_gradio(talk, prefix)

@@ -46,6 +46,7 @@ class _Sampled:
     pausing: bool
     sources: Sources
     mode: StackMode = "pausing"
+    reloaded: Sources | None = None  # the files as they are now, where Gradio's hot reload runs them anew
     samples: list[StackSample] = field(default_factory=list)
     failed: Absent | None = None
     refused: Absent | None = None
@@ -106,6 +107,8 @@ def _look(one: _Sampled, program: str, seconds: float) -> None:
             one.refused = refused.absent
         return
     one.first = one.first or taken
+    if any(f.function == "watchfn" and f.file.endswith("gradio/utils.py") for s in stacks for f in s.frames):
+        one.reloaded = one.reloaded or Sources(one.sources.root)
     threads = tuple(_thread(s, cpu.get(s.tid), one) for s in stacks)
     one.samples.append(StackSample(taken - one.first, threads))
 
@@ -131,7 +134,10 @@ def _thread(stack: RawStack, cpu: float | None, one: _Sampled) -> ThreadStack:
 
 
 def _frame(raw: RawFrame, one: _Sampled) -> StackFrame:
-    file = absolute(raw.file, one.process.cwd)
+    file, sources = absolute(raw.file, one.process.cwd), one.sources
+    script = one.process.script
+    if file == "<string>" and one.reloaded and one.reloaded.defines(script, raw.function, raw.line):
+        file, sources = script, one.reloaded  # hot reload runs the file's text by exec() (gradio/utils.py watchfn)
     own = not is_library(file)
-    text, inside = one.sources.line(file, raw.line) if own else ("", ())
+    text, inside = sources.line(file, raw.line) if own else ("", ())
     return StackFrame(raw.function, file, raw.line, own, text, inside)

@@ -16,6 +16,7 @@ _MOST_BYTES = 1 << 20
 _MOST_FILES = 64
 _TEXT, _EXPRESSION, _DEEPEST = 200, 120, 12
 _With = ast.With | ast.AsyncWith
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass
@@ -33,6 +34,14 @@ class Sources:
         file = self._files[path]
         return file.line(number) if file else ("", ())
 
+    def defines(self, path: str, function: str, number: int) -> bool:
+        """True when a function of that name spans that line of a file."""
+        self.line(path, number)
+        file = self._files[path]
+        return file is not None and any(
+            n.name == function and n.lineno <= number <= (n.end_lineno or 0) for n in file.functions
+        )
+
     def _read(self, path: str) -> _File | None:
         if not path.startswith("/") or "\0" in path:
             return None
@@ -47,6 +56,7 @@ class Sources:
 class _File:
     lines: Sequence[str]
     blocks: tuple[_With, ...] = ()
+    functions: tuple[_Function, ...] = ()
 
     @classmethod
     def of(cls, text: str) -> _File:
@@ -56,7 +66,11 @@ class _File:
                 tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return cls(text.splitlines())
-        return cls(text.splitlines(), tuple(n for n in ast.walk(tree) if isinstance(n, ast.With | ast.AsyncWith)))
+        nodes = list(ast.walk(tree))
+        return cls(
+            text.splitlines(), tuple(n for n in nodes if isinstance(n, _With)),
+            tuple(n for n in nodes if isinstance(n, _Function)),
+        )
 
     def line(self, number: int) -> tuple[str, tuple[str, ...]]:
         if not 0 < number <= len(self.lines):
