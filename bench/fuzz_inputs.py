@@ -194,7 +194,9 @@ def _squeezed(rng: Random, data: bytes) -> bytes:
     """Compressed, often twice, cut or damaged, or with something behind it."""
     from gradio_doctor.logs.compressed import zstd_module
 
-    squeeze = rng.choice((lambda d: gzip.compress(d, 1), lambda d: lzma.compress(d, preset=0), zstd_module().compress))
+    squeeze = rng.choice((
+        lambda d: gzip.compress(d, 1, mtime=0), lambda d: lzma.compress(d, preset=0), zstd_module().compress,
+    ))
     out = bytearray(squeeze(data) if rng.random() < 0.7 else squeeze(data[:100]) + squeeze(data[100:]))
     roll = rng.random()
     if roll < 0.25:

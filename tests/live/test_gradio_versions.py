@@ -38,7 +38,7 @@ def test_idle(old: App) -> None:
     ("loop_sleeps", "loop-blocked", "sleeps"), ("holds_gil", "loop-starved", "holds_gil"),
 ])
 def test_the_loop_is_kept(old: App, name: str, kind: str, function: str) -> None:
-    caller = threading.Thread(target=old.call, args=(name, "2.2"))
+    caller = threading.Thread(target=old.call, args=(name, "4"))
     caller.start()
     settle(0.5)
     found = one(old.judge(), kind)
