@@ -33,10 +33,11 @@ def gradio_front(
               "error": front.error or front.outcome}
     silent = matters and front.outcome != "answered"
     yield Finding("gradio.front-silent", silent, facts, Source("http", front.url), witness="http:front")
-    if page is not None:
-        fails = matters and page.outcome == "answered" and (page.status or 0) >= 500
-        facts |= {"status": str(page.status), "page": page.url}
-        yield Finding("gradio.front-fails", fails, facts, Source("http", page.url), witness="http:front-page")
+    if not silent:
+        worst = page or front
+        fails = matters and worst.outcome == "answered" and (worst.status or 0) >= 500
+        facts |= {"status": str(worst.status), "page": worst.url}
+        yield Finding("gradio.front-fails", fails, facts, Source("http", worst.url), witness="http:front-page")
 
 
 def _stands_in_front(version: str) -> bool:

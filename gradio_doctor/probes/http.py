@@ -11,9 +11,10 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from gradio_doctor.evidence import Absent, HttpAnswer, HttpAnswers
+from gradio_doctor.evidence import Absent, HttpAnswer, HttpAnswers, Interpreter, LogEvents
 from gradio_doctor.probes.accept_queue import Sampling
 from gradio_doctor.probes.app_address import AppAddress, find_address
 from gradio_doctor.probes.base import Context
@@ -27,6 +28,7 @@ _API_PREFIXES = ("/gradio_api", "")  # Gradio 5 and later; before
 _ASKS_FOR_IDS = 4
 _FIRST_SECONDS, _SECOND_SECONDS = 0.8, 1.2  # silence for the first counts only where the look into it agrees
 _BREATH = 0.2  # seconds; an app that has just been resumed first drops what had waited
+_MEANWHILE = (LogEvents, Interpreter)  # asked for next, whatever the app answers; a silent one leaves time for them
 _NOT_ACCEPTED = ("Invalid key.", "Monitoring is not enabled.")
 _PAGE_MARKS = (b"__gradio_mode__", b"gradio_config")
 _PAGE_VERSION = re.compile(rb'gradio_config ?= ?\{"version": ?"([0-9A-Za-z.+-]{1,40})"')
@@ -43,7 +45,12 @@ def probe_http(context: Context) -> HttpAnswers | Absent:
     if isinstance(address, Absent):
         return address
     watching, sampling = context.get(Watching), context.get(Sampling)
-    found = ask_app(address) if isinstance(watching, Absent) else ask_app(address, watching.hangs)
+    hangs = (lambda: False) if isinstance(watching, Absent) else watching.hangs
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(ask_app, address, hangs)
+        for kind in _MEANWHILE:
+            context.get(kind)
+        found = asked.result()
     if all(a.outcome == "answered" for a in found.answers):
         if not isinstance(sampling, Absent):
             sampling.answered.set()
@@ -64,7 +71,7 @@ def ask_app(address: AppAddress, hangs: Callable[[], bool] = lambda: False) -> H
     if address.front is not None:
         front = Server(address.host, address.front, talk.server.tls)
         talk.keep(heard := talk.ask(Request("front", "HEAD", prefix + "/config"), front))
-        if heard.answer.outcome == "answered":
+        if heard.answer.outcome == "answered" and (heard.answer.status or 0) < 500:
             talk.keep(talk.ask(Request("front-page", "GET", prefix + "/", seconds=_PAGE_SECONDS), front))
     api, app_id = _ask_pool(talk, prefix)
     if talk.first("pool").outcome == "timeout":

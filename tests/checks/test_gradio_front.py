@@ -38,6 +38,7 @@ SILENT = answer("front", "timeout", None, 7860)
     ("6.31.0", (WELL, answer("front", "refused", None, 7860)), NODE, ["gradio.front-silent"]),
     ("", (WELL, SILENT), NODE, ["gradio.front-silent"]),
     ("6.31.0", (WELL, FRONT, NO_PAGE), NODE, ["gradio.front-fails"]),
+    ("6.31.0", (WELL, answer("front", status=502, port=7860)), NODE, ["gradio.front-fails"]),
     ("6.31.0", (WELL,), DEAD, ["gradio.front-gone"]),
     ("6.31.0", (WELL,), NODE, []),  # no port of Node's can be seen: nothing is said of it
     ("6.14.2", (WELL,), DEAD, []),  # Python makes the page itself

@@ -136,6 +136,8 @@ def test_the_node_server_in_front_is_asked_too() -> None:
     with server(site) as port, server(node) as front:
         found = ask_app(AppAddress("127.0.0.1", port, front=front))
         assert told(found)["front"] == 502 and told(found)["loop"] == 405 and node.asked == ["HEAD /config"]
+    with server(site) as port, server(site) as front:
+        assert told(ask_app(AppAddress("127.0.0.1", port, front=front)))["front-page"] == 200
     node.asked.clear()
     with server(node) as front:  # an orphaned Node server dies of the first request: leave it alone
         ask_app(AppAddress("127.0.0.1", free_port(), front=front))
