@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from gradio_doctor.evidence import Absent, Instances, Process, Processes
@@ -14,7 +13,6 @@ from gradio_doctor.probes.looks import is_ours
 from gradio_doctor.probes.scripts import is_python
 
 MOST_PROCESSES = 8
-_MOST_DESCENDANTS = 256
 _CAP_SYS_PTRACE = 19  # linux/capability.h
 _YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 
@@ -30,8 +28,8 @@ def family(context: Context) -> tuple[Process, ...] | Absent:
     seeds = [first, *(p for p in instances.all if p.pid != first.pid)]
     found = {p.pid: p for p in seeds}
     if not isinstance(processes, Absent):
-        for process in _descendants(seeds, processes):
-            found.setdefault(process.pid, process)
+        below = [p for pid in processes.with_descendants(found) if (p := processes.get(pid))]
+        found |= {p.pid: p for p in sorted(below, key=lambda p: p.started) if p.pid not in found}
     return tuple(found.values())
 
 
@@ -40,18 +38,6 @@ def pythons(members: tuple[Process, ...], processes: Processes | Absent) -> tupl
     table = {} if isinstance(processes, Absent) else processes.table
     found = [p for p in members if is_python(p.command, p.exe) and not is_ours(p, table)]
     return tuple(p for p in found if p.pid != os.getpid() and p.state != "zombie")[:MOST_PROCESSES]
-
-
-def _descendants(seeds: list[Process], processes: Processes) -> Iterator[Process]:
-    queue, done = list(seeds), {p.pid for p in seeds}
-    for _ in range(_MOST_DESCENDANTS):
-        if not queue:
-            return
-        for child in processes.children(queue.pop(0).pid):
-            if child.pid not in done:
-                done.add(child.pid)
-                queue.append(child)
-                yield child
 
 
 def attach_refused(process: Process, proc: Path = Path("/proc"), yama: Path = _YAMA) -> Absent | None:
