@@ -10,15 +10,17 @@ from collections.abc import Iterable, Iterator
 
 from gradio_doctor.sdk import AppSource, Deployment, Finding, Location, Source, Unit, check
 
-from .deploy_address import LOOPBACK, Where, server_of, variable, where
+from .deploy_address import LOOPBACK, Where, root_base, server_of, told_elsewhere, variable, where
 
 # resident memory of an app of one text box, measured: Gradio 5.50 101 MiB, 6.31 141 MiB; torch 2.x adds 200 and more
 _GRADIO_BYTES, _TORCH_BYTES = 96 << 20, 160 << 20
 _BILLIONS = re.compile(r"""["'/_-][\w./-]{0,80}?[-_](\d{1,3}(?:\.\d)?)[bB](?![a-zA-Z0-9])""")
+_ELSEWHERE = re.compile(r"cuda|device_map|offload|gguf|mmap|Tokenizer|Processor|Config\.|Client", re.IGNORECASE)
 _LEAST_BYTES = 0.5  # of a parameter: quantised to four bits
 _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 _EXEMPT = ("*", "localhost", "127.0.0.1")
-_WORKERS = frozenset({"DataLoader", "vllm", "deepspeed"})
+_DROPPING = frozenset({"gosu", "su-exec", "setpriv", "setuidgid", "s6-setuidgid", "chpst", "sudo", "su", "runuser"})
+_WORKERS = frozenset({"vllm", "deepspeed"})  # a DataLoader passes nothing through it by default
 
 
 def finding(identifier: str, file: str, line: int, /, **facts: str) -> Finding:
@@ -38,6 +40,12 @@ def once(findings: Iterable[Finding]) -> Iterator[Finding]:
             yield found
 
 
+def is_proxy(unit: Unit) -> bool:
+    """True for a service that is a reverse proxy, by its image or its name."""
+    name = unit.image.value if unit.image else unit.name
+    return any(word in name for word in ("nginx", "caddy", "traefik", "haproxy", "proxy", "apache", "httpd", "envoy"))
+
+
 @check("deploy-reach", cost=0.02, finds=(
     "deploy.loopback-in-container", "deploy.port-leads-nowhere", "deploy.port-declared-wrong",
 ))
@@ -46,7 +54,8 @@ def deploy_reach(deployment: Deployment, source: AppSource) -> Iterator[Finding]
     told: set[object] = set()
     for unit in deployment.ours:
         at = where(deployment, unit, source)
-        if unit.in_container and at.host in LOOPBACK and not _covered(unit, deployment):
+        elsewhere = told_elsewhere(deployment, unit, "GRADIO_SERVER_NAME")
+        if unit.in_container and at.host in LOOPBACK and not elsewhere:
             image = deployment.image_of(unit)
             key = ("loopback", image.file if image else unit.file)
             if key not in told:
@@ -54,12 +63,8 @@ def deploy_reach(deployment: Deployment, source: AppSource) -> Iterator[Finding]
                 line = unit.command_line or (image.command_line if image and image is unit else 0) or unit.line
                 yield finding("deploy.loopback-in-container", unit.file, line, host=at.host, by=at.by, unit=unit.name,
                               port=str(at.port or ""))
-        yield from _ports(unit, at)
-
-
-def _covered(unit: Unit, deployment: Deployment) -> bool:
-    """A Dockerfile whose container a compose file or a manifest here sets up: that one tells the environment."""
-    return unit.kind == "dockerfile" and any(u.built_from == unit.file for u in deployment.units)
+        if not told_elsewhere(deployment, unit, "GRADIO_SERVER_PORT"):
+            yield from _ports(unit, at)
 
 
 def _ports(unit: Unit, at: Where) -> Iterator[Finding]:
@@ -108,6 +113,8 @@ def _too_little(unit: Unit, source: AppSource, modules: set[str]) -> Iterator[Fi
         return
     for call in source.slow:
         model = _BILLIONS.search(call.location.text) if call.kind == "load" else None
+        if _ELSEWHERE.search(call.location.text):
+            continue
         if model and not unit.gpu and limit.amount < float(model[1]) * 1e9 * _LEAST_BYTES:
             facts["need"] = _size(float(model[1]) * 1e9 * _LEAST_BYTES)
             yield finding("deploy.memory-below-model", limit.file, limit.line, model=model[0].strip("\"'/_-"),
@@ -146,12 +153,24 @@ def _proxied(source: AppSource, deployment: Deployment) -> Iterator[Finding]:
 @check("deploy-rights", cost=0.02, finds=("deploy.runs-as-root", "deploy.privileged"))
 def deploy_rights(deployment: Deployment, source: AppSource) -> Iterator[Finding]:  # noqa: ARG001 - no app, no question
     """Does the container run as root, or with the rights of the host?"""
-    for unit in deployment.ours:
-        if unit.privileged is not None:
-            yield finding("deploy.privileged", unit.privileged.file, unit.privileged.line, unit=unit.name)
-        image = unit if unit.kind == "dockerfile" else deployment.image_of(unit)
-        user = unit.user or (image.user if image else None)
-        if unit.kind == "dockerfile" and not _covered(unit, deployment) and user is None:
-            yield finding("deploy.runs-as-root", unit.file, unit.line, unit=unit.name)
-        elif user is not None and user.known and user.value.partition(":")[0] in ("root", "0"):
-            yield finding("deploy.runs-as-root", user.file, user.line, unit=unit.name)
+    spaces = (kind := deployment.header("sdk")) is not None and kind.value == "docker"  # they run it as user 1000
+    yield from once(found for unit in deployment.ours for found in _rights(unit, deployment, spaces=spaces))
+
+
+def _rights(unit: Unit, deployment: Deployment, *, spaces: bool) -> Iterator[Finding]:
+    if unit.privileged is not None:
+        yield finding("deploy.privileged", unit.privileged.file, unit.privileged.line, unit=unit.name)
+    image = unit if unit.kind == "dockerfile" else deployment.image_of(unit)
+    user = unit.user or (image.user if image else None)
+    words = unit.command or (image.command if image else ())
+    if drops_rights(words) or told_elsewhere(deployment, unit, "") or (spaces and unit.kind == "dockerfile"):
+        return
+    if user is None and image is not None and root_base(image):
+        yield finding("deploy.runs-as-root", image.file, image.line, unit=image.name)
+    elif user is not None and user.known and user.value.partition(":")[0] in ("root", "0"):
+        yield finding("deploy.runs-as-root", user.file, user.line, unit=unit.name)
+
+
+def drops_rights(words: Iterable[str]) -> bool:
+    """True when a command goes on as another user by itself (gosu, su-exec, setpriv...)."""
+    return any(name.rpartition("/")[2] in _DROPPING for word in words for name in word.split())

@@ -39,6 +39,8 @@ def where(deployment: Deployment, unit: Unit, source: AppSource) -> Where:
         return Where()
     image = deployment.image_of(unit)
     words = unit.command or (image.command if image else ())
+    if variable(deployment, unit, "GRADIO_SHARE") is not None:
+        return Where()  # reached through the public address
     if any(_EVERYWHERE in word for word in words) and not server.host:
         return Where()  # the app itself is told so
     if server.name in ("python", "gradio"):
@@ -62,8 +64,14 @@ def _text(deployment: Deployment, unit: Unit, name: str) -> str | None:
 def plain_base(image: Unit) -> bool:
     """True for an image on a public base, that says nothing about Gradio (python:3.12, nvidia/cuda, ubuntu)."""
     base = (image.image.value if image.image else "").partition("@")[0]
-    name = base.rpartition("/")[2].partition(":")[0]
-    return name in _BASES and base.count("/") <= 2
+    before, _, name = base.rpartition("/")
+    return name.partition(":")[0] in _BASES and (before in _HOMES or name.partition(":")[0] == "cuda")
+
+
+def root_base(image: Unit) -> bool:
+    """True for a public base that is known to leave the user at root."""
+    base = image.image.value if image.image else ""
+    return plain_base(image) and "micromamba" not in base
 
 
 _BASES = frozenset({
@@ -72,6 +80,25 @@ _BASES = frozenset({
     "node",
     "anaconda3", "l4t-pytorch", "pytorch-gpu",
 })
+
+
+_HOMES = frozenset({  # whose images these are; others put users and variables of their own in
+    "", "library", "docker.io", "docker.io/library", "public.ecr.aws/docker/library", "mirror.gcr.io/library",
+    "nvidia", "docker.io/nvidia", "nvcr.io/nvidia", "pytorch", "tensorflow", "continuumio", "condaforge", "mambaorg",
+    "ghcr.io/astral-sh", "astral/uv",
+})
+
+
+def told_elsewhere(deployment: Deployment, unit: Unit, name: str) -> bool:
+    """True for a Dockerfile whose container another file here sets up, or may: that one tells a variable."""
+    if unit.kind != "dockerfile":
+        return False
+    if any(u.built_from == unit.file for u in deployment.units if u.kind != "dockerfile"):
+        return True
+    if any(note.partition(": ")[0].endswith((".yaml", ".yml")) for note in deployment.unread):
+        return True
+    others = (u for u in deployment.units if u.kind in ("compose", "kubernetes") and u.runs != "other")
+    return any(u.variable(name) is not None or not u.sealed or u.shared_network for u in others)
 
 
 def _of_source(deployment: Deployment, unit: Unit, source: AppSource) -> Where:
@@ -104,7 +131,20 @@ def _gradio_port(deployment: Deployment, unit: Unit, source: AppSource) -> int |
     return 7860 if told == "" else int(told) if told and told.isascii() and told.isdigit() else None
 
 
+def settings_of(deployment: Deployment, server: ServerCommand) -> dict[str, Said] | None:
+    """The settings of the file that a gunicorn reads, the last of a name; None when that file is not here."""
+    wanted = server.config.removeprefix("file:").removeprefix("./") or "gunicorn.conf.py"
+    if wanted.startswith("python:"):
+        wanted = wanted[7:].replace(".", "/") + ".py"
+    found = {s.name: s for s in deployment.server_files if _base(s.file) == _base(wanted)}
+    if server.config and not any(_base(f) == _base(wanted) for f, kind in deployment.files if kind == "gunicorn"):
+        return None
+    return found
+
+
 def _of_uvicorn(deployment: Deployment, unit: Unit, server: ServerCommand) -> Where:
+    if server.host in ("unix", "fd"):
+        return Where()
     host = server.host or _text(deployment, unit, "UVICORN_HOST")
     port = server.port
     if port is None:
@@ -114,12 +154,18 @@ def _of_uvicorn(deployment: Deployment, unit: Unit, server: ServerCommand) -> Wh
 
 
 def _of_gunicorn(deployment: Deployment, unit: Unit, server: ServerCommand) -> Where:
+    if server.host in ("unix", "fd"):
+        return Where()
     if server.host:
         return Where(server.host, server.port or 8000, "the command of gunicorn")
-    bound = [s for s in deployment.server_files if s.name == "bind"]
-    if bound or _text(deployment, unit, "GUNICORN_CMD_ARGS") != "":
-        host, _, port = bound[0].value.rpartition(":") if len(bound) == 1 and bound[0].known else ("", "", "")
-        return Where(host, int(port) if port.isascii() and port.isdigit() else None, "gunicorn's configuration")
+    settings = settings_of(deployment, server)
+    if settings is None or "*" in settings or _text(deployment, unit, "GUNICORN_CMD_ARGS") != "":
+        return Where()
+    bound = settings.get("bind")
+    if bound is not None:
+        host, _, port = bound.value.rpartition(":") if bound.known and ":/" not in bound.value else ("", "", "")
+        return Where(host.strip("[]"), int(port) if port.isascii() and port.isdigit() else None,
+                     "gunicorn's configuration")
     told = _text(deployment, unit, "PORT")
     return Where(LOOPBACK[0], 8000, "gunicorn's default") if told == "" else Where(_EVERYWHERE if told else "")
 

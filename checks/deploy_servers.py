@@ -8,8 +8,8 @@ from itertools import chain
 
 from gradio_doctor.sdk import Absent, AppSource, Deployment, Finding, HealthProbe, Run, Said, Unit, check
 
-from .deploy import finding, once
-from .deploy_address import server_of, variable, where
+from .deploy import finding, is_proxy, once
+from .deploy_address import server_of, settings_of, variable, where
 
 _SYNC = ("", "sync", "gthread", "gevent", "eventlet", "tornado")
 _POOL = 40  # launch(max_threads=40), the default, shares one pool of threads between handlers and routes
@@ -20,13 +20,16 @@ _USUAL = frozenset({
     "/readyz", "/readiness", "/ping", "/api/health", "/-/healthy", "/_health", "/heartbeat", "/alive",
 })
 _FAILS = re.compile(r"\s(?:-\w{0,8}f|--fail)")  # without it, curl is content with any status
+_JUDGES = re.compile(r"raise_for_status|status_code|\.ok\b|is_success|assert")
+_SMALL = re.compile(r"Tokenizer|Processor|Config|Scheduler")
 _LOADING_SECONDS, _IMPORT_SECONDS = 60.0, 8.0
 
 
 @check("deploy-workers", cost=0.02, finds=("deploy.sync-worker", "deploy.many-workers", "deploy.many-replicas"))
 def deploy_workers(deployment: Deployment, source: AppSource) -> Iterator[Finding]:
     """A worker class that cannot speak ASGI, and several processes that each have a queue of their own."""
-    mounted = bool(source.named("mount_gradio_app"))
+    wrapped = any(i.module.partition(".")[0] in ("a2wsgi", "asgiref") for i in source.imports)
+    mounted = bool(source.named("mount_gradio_app")) and not wrapped
     yield from once(_working(deployment, mounted=mounted))
 
 
@@ -35,7 +38,8 @@ def _working(deployment: Deployment, *, mounted: bool) -> Iterator[Finding]:
         server = server_of(deployment, unit)
         if server is not None and server.name in ("gunicorn", "uvicorn", "hypercorn", "fastapi"):
             yield from _workers(deployment, unit, mounted=mounted)
-        if unit.replicas is not None and unit.replicas.amount > 1 and not unit.sticky:
+        fronted = unit.kind == "compose" and any(is_proxy(u) for u in deployment.units)  # its file decides
+        if unit.replicas is not None and unit.replicas.amount > 1 and not unit.sticky and not fronted:
             yield finding("deploy.many-replicas", unit.replicas.file, unit.replicas.line, unit=unit.name,
                           count=f"{unit.replicas.amount:.0f}")
 
@@ -45,9 +49,11 @@ def _workers(deployment: Deployment, unit: Unit, *, mounted: bool) -> Iterator[F
     if server is None:
         return
     line = unit.command_line or unit.line
-    told = {s.name: s for s in deployment.server_files} if server.name == "gunicorn" else {}
+    read = settings_of(deployment, server) if server.name == "gunicorn" else {}
+    told = read or {}
     kind = told.get("worker_class")
-    hidden = not server.settled or variable(deployment, unit, "GUNICORN_CMD_ARGS") is not None or not unit.sealed
+    hidden = read is None or "*" in told or not server.settled or not unit.sealed
+    hidden = hidden or variable(deployment, unit, "GUNICORN_CMD_ARGS") is not None
     name = server.worker_class or (kind.value if kind else "")
     if server.name == "gunicorn" and mounted and name in _SYNC and (kind is None or kind.known) and not hidden:
         place = (kind.file, kind.line) if kind and not server.worker_class else (unit.file, line)
@@ -64,6 +70,8 @@ def _count(deployment: Deployment, unit: Unit, setting: Said | None) -> tuple[in
     place = unit if unit.command or image is None else image
     if server and server.workers is not None:
         return server.workers, place.file, place.command_line or place.line
+    if server is None or server.name == "hypercorn":  # it reads no such variable
+        return 0, "", 0
     wish = setting or variable(deployment, unit, "WEB_CONCURRENCY")
     if wish is None or not wish.known or not wish.value.isdigit() or len(wish.value) > 4:
         return 0, "", 0
@@ -84,8 +92,9 @@ def _probed(source: AppSource, deployment: Deployment) -> Iterator[Finding]:
         image = deployment.image_of(unit)
         inherited = image.probes if image and unit.kind == "compose" and not unit.probes else ()
         for probe in unit.probes + inherited:
-            yield from chain(_route(probe, unit, source), _port(probe, unit, source, deployment))
-        if unit.kind == "kubernetes" and _is_served(unit) and not any(p.kind == "readiness" for p in unit.probes):
+            yield from chain(_route(probe, unit, source, deployment), _port(probe, unit, source, deployment))
+        ready = any(p.kind in ("readiness", "startup") for p in unit.probes)  # before start-up no pod is ready
+        if unit.kind == "kubernetes" and _is_served(unit) and not ready:
             yield finding("deploy.no-readiness", unit.file, unit.line, unit=unit.name)
         yield from _impatient(unit, source)
 
@@ -94,9 +103,13 @@ def _is_served(unit: Unit) -> bool:
     return unit.setting("service") is not None
 
 
-def _route(probe: HealthProbe, unit: Unit, source: AppSource) -> Iterator[Finding]:
-    command = " ".join(probe.command)
-    if probe.how != "http" or not _plain(source) or ("curl" in command and not _FAILS.search(command)):
+def _route(probe: HealthProbe, unit: Unit, source: AppSource, deployment: Deployment) -> Iterator[Finding]:
+    at = where(deployment, unit, source)
+    if probe.how != "http" or not _plain(source) or _content(" ".join(probe.command)):
+        return
+    if probe.port is not None and at.port is not None and probe.port != at.port:  # another program's, or a wrong one
+        return
+    if variable(deployment, unit, "GRADIO_SSR_MODE") is not None:
         return
     path = probe.path.partition("?")[0]
     facts = {"unit": unit.name, "path": path, "kind": probe.kind}
@@ -109,6 +122,15 @@ def _route(probe: HealthProbe, unit: Unit, source: AppSource) -> Iterator[Findin
     elif path in _POOLED and probe.kind == "liveness" and _shares_pool(source):
         yield finding("deploy.liveness-in-pool", probe.file, probe.line, timeout=f"{probe.timeout:g}",
                       seconds=f"{probe.period * probe.failures:g}", **facts)
+
+
+def _content(command: str) -> bool:
+    """True for a command that takes any answer for a good one."""
+    if "|| true" in command or "|| exit 0" in command or "|| :" in command:
+        return True
+    if "curl" in command:
+        return not _FAILS.search(command)
+    return any(f"{name}." in command for name in ("requests", "httpx")) and not _JUDGES.search(command)
 
 
 def _plain(source: AppSource) -> bool:
@@ -129,6 +151,8 @@ def _shares_pool(source: AppSource) -> bool:
 
 def _port(probe: HealthProbe, unit: Unit, source: AppSource, deployment: Deployment) -> Iterator[Finding]:
     at = where(deployment, unit, source)
+    if unit.shared_network and unit.kind == "kubernetes":  # it may be the port of the container beside
+        return
     if probe.port is not None and at.port is not None and probe.port != at.port and probe.how in ("http", "tcp"):
         yield finding("deploy.probe-asks-wrong-port", probe.file, probe.line, unit=unit.name, kind=probe.kind,
                       led=str(probe.port), port=str(at.port))
@@ -139,7 +163,8 @@ def _impatient(unit: Unit, source: AppSource) -> Iterator[Finding]:
     probe = _deadline(unit)
     if probe is None:
         return
-    loads = [c for c in source.slow if c.kind == "load" and c.handler is None]
+    before = (c for c in source.slow if c.kind == "load" and c.handler is None and not c.weak)
+    loads = [c for c in before if not _SMALL.search(c.what)]
     limit = _LOADING_SECONDS if loads else _IMPORT_SECONDS
     if probe.patience < limit:
         what = f"{loads[0].what} ({loads[0].location.file}:{loads[0].location.line})" if loads else "import gradio"
@@ -170,7 +195,7 @@ def deploy_service(deployment: Deployment, source: AppSource, run: Run | Absent)
     for unit in deployment.ours:
         kind = unit.setting("Type")
         server = server_of(deployment, unit)
-        plain = server is not None and server.name in ("python", "uvicorn", "gradio", "fastapi")
+        plain = server is not None and server.settled and server.name in ("python", "uvicorn", "gradio", "fastapi")
         notices = kind is not None and kind.value in ("notify", "forking", "notify-reload")
         if kind is not None and notices and plain and not modules & {"sdnotify", "systemd", "cysystemd", "daemon"}:
             yield finding("deploy.waits-for-notice", kind.file, kind.line, kind=kind.value, unit=unit.name)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradio_doctor.sdk import AppSource, Deployment, Finding, Pin, Said, Unit, check
+from gradio_doctor.sdk import AppSource, Deployment, Finding, Pin, Said, check
 
-from .deploy import finding
+from .deploy import finding, is_proxy
 from .deploy_address import where
 
 _FEW = 12
 
 
-@check("deploy-pins", cost=0.02, finds=("deploy.gradio-unpinned", "deploy.image-floating", "deploy.space-conflict"))
+@check("deploy-pins", cost=0.02, finds=(
+    "deploy.gradio-unpinned", "deploy.image-floating", "deploy.space-conflict", "deploy.space-file-missing",
+))
 def deploy_pins(deployment: Deployment, source: AppSource) -> Iterator[Finding]:  # noqa: ARG001 - no app, no question
     """Does the next build get the same Gradio and the same image as the last one?"""
     wanted = [p for p in deployment.pins if p.package == "gradio"]
@@ -20,7 +22,11 @@ def deploy_pins(deployment: Deployment, source: AppSource) -> Iterator[Finding]:
     if not deployment.locks and sdk is None:
         yield from _unpinned(wanted)
     yield from _space(wanted, deployment, sdk)
-    images = [u.image for u in deployment.units if u.image and u.runs == "app" and _floats(u.image)]
+    for word in deployment.missing:
+        yield finding("deploy.space-file-missing", word.file, word.line, name=word.value)
+    made = {u.image.value for u in deployment.units if u.image and u.setting("build")}  # names of what is built here
+    images = [u.image for u in deployment.units
+              if u.image and u.runs == "app" and _floats(u.image) and u.image.value not in made]
     for image in dict.fromkeys(images[:_FEW]):
         yield finding("deploy.image-floating", image.file, image.line, image=image.value)
 
@@ -67,10 +73,12 @@ def _floats(image: Said) -> bool:
 @check("deploy-secrets", cost=0.02, finds=("deploy.secret-in-file",))
 def deploy_secrets(deployment: Deployment, source: AppSource) -> Iterator[Finding]:  # noqa: ARG001
     """Where does a secret stand in plain text? Its value has been hidden long before it comes here."""
+    meant = {file for file, kind in deployment.files if kind == "environment"}  # the place that is kept apart for them
     seen: set[tuple[str, int]] = set()
     for unit in deployment.ours:
         for word in unit.environment:
-            if word.value == "***" and (word.file, word.line) not in seen and len(seen) < _FEW:
+            plain = word.value == "***" and word.file not in meant
+            if plain and (word.file, word.line) not in seen and len(seen) < _FEW:
                 seen.add((word.file, word.line))
                 yield finding("deploy.secret-in-file", word.file, word.line, name=word.name)
 
@@ -81,15 +89,10 @@ def deploy_open(deployment: Deployment, source: AppSource) -> Iterator[Finding]:
     launches = source.named("launch")
     if len(launches) != 1 or launches[0].get("auth") or launches[0].get("auth_dependency") or source.unread:
         return
-    fronted = any(_is_proxy(u) for u in deployment.units)
+    fronted = any(is_proxy(u) for u in deployment.units)
     for unit in deployment.ours:
         at = where(deployment, unit, source)
         public = [p for p in unit.ports if p.leads and p.address in ("", "0.0.0.0", "[::]") and p.inside == at.port]  # noqa: S104
         if unit.kind == "compose" and public and not fronted:
             port = public[0]
             yield finding("deploy.public-without-auth", port.file, port.line, unit=unit.name, port=str(port.inside))
-
-
-def _is_proxy(unit: Unit) -> bool:
-    name = unit.image.value if unit.image else unit.name
-    return any(word in name for word in ("nginx", "caddy", "traefik", "haproxy", "proxy", "apache", "httpd", "envoy"))

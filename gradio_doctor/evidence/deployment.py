@@ -81,7 +81,8 @@ class ServerCommand:
     """The server that a command starts: uvicorn, gunicorn, fastapi, gradio or python. `target` is a script or module.
 
     None and "" stand for what the command does not say; `settled` is False when the words cannot be read to their end
-    (a shell script, variables): nothing may be concluded then from what is missing.
+    (a shell script, variables): nothing may be concluded then from what is missing. A `host` of "unix" or "fd" is no
+    address at all. `variables` are those that gunicorn sets itself (--env NAME=VALUE).
     """
 
     name: str
@@ -92,6 +93,7 @@ class ServerCommand:
     worker_class: str = ""
     config: str = ""
     settled: bool = True
+    variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Unit:
     `runs` says whether it is the app that it runs. `built_from` is the Dockerfile that its image is made of. `sealed`
     is False when its environment has parts that are not to be seen (env_file, envFrom). `shared_network`: 127.0.0.1
     is reached from outside of it (host network, several containers in a pod). `settings` are further words by name.
+    `target` is the stage of the Dockerfile that is built, "" the last one. `entry` is the part of `command` that stays
+    in front when another command is given (ENTRYPOINT).
     """
 
     kind: Dialect
@@ -126,6 +130,8 @@ class Unit:
     sticky: bool = False
     gpu: bool = False
     settings: tuple[Said, ...] = ()
+    target: str = ""
+    entry: tuple[str, ...] = ()
 
     @property
     def in_container(self) -> bool:
@@ -156,7 +162,8 @@ class Deployment:
     """What lies beside an app. `root` is the directory that was searched.
 
     `server_files` are the settings of gunicorn.conf.py, `space` those of a Hugging Face README header. `locks` are
-    files that pin every version. `unread` says, file by file, what could not be read and is not guessed.
+    files that pin every version. `unread` says, file by file, what could not be read and is not guessed. `missing` are
+    settings that name a file which is not there.
     """
 
     root: str
@@ -167,6 +174,7 @@ class Deployment:
     pins: tuple[Pin, ...] = ()
     locks: tuple[str, ...] = ()
     unread: tuple[str, ...] = field(default=())
+    missing: tuple[Said, ...] = ()
 
     @property
     def ours(self) -> tuple[Unit, ...]:
@@ -175,7 +183,8 @@ class Deployment:
 
     def image_of(self, unit: Unit) -> Unit | None:
         """The Dockerfile that a unit is built from, as a unit; None when it is not known."""
-        return next((u for u in self.units if u.kind == "dockerfile" and u.file == unit.built_from), None)
+        return next((u for u in self.units if u.kind == "dockerfile" and u.file == unit.built_from
+                     and u.target == unit.target), None)
 
     def header(self, name: str) -> Said | None:
         """A setting of the Space's header."""

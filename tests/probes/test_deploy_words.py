@@ -45,7 +45,7 @@ def test_numbers(text: str, value: int | None) -> None:
     (("python", "app.py"), "/x/app.py", "app"),
     (("python", "other.py"), "/x/app.py", "other"),
     (("python", "$MAIN"), "/x/app.py", "perhaps"),
-    (("uvicorn", "pkg.web.app:api"), "/x/app.py", "app"),
+    (("uvicorn", "pkg.web.app:api"), "/x/pkg/web/app.py", "app"),
     (("uvicorn", "--host", "0.0.0.0", "app:api"), "/x/app.py", "app"),
     (("uvicorn", "--reload", "app:api"), "/x/app.py", "app"),
     (("python", "-W", "ignore", "-u", "app.py"), "/x/app.py", "app"),

@@ -8,20 +8,20 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from gradio_doctor.evidence.deployment import Runs, ServerCommand
-from gradio_doctor.probes.deploy.quantities import number
-from gradio_doctor.probes.deploy.yaml_lines import split
+from gradio_doctor.probes.deploy.options import SERVERS, read_options
+from gradio_doctor.probes.deploy.shell import BACKGROUND, commands_of, text_for_shell
 
-_PYTHON = re.compile(r"python(?:\d(?:\.\d{1,2})?)?")
-_SERVERS = frozenset({"uvicorn", "gunicorn", "hypercorn", "fastapi", "gradio"})
+_PYTHON = re.compile(r"python(?:\d(?:\.\d{1,2})?)?t?")
 _WRAPPERS = frozenset({
-    "exec", "tini", "dumb-init", "env", "sudo", "nice", "ionice", "nohup", "time", "accelerate", "torchrun", "xvfb-run",
-    "poetry", "uv", "pipenv", "pdm", "rye", "conda", "mamba", "micromamba", "catchsegv", "numactl", "setpriv", "gosu",
+    "exec", "tini", "dumb-init", "catatonit", "env", "sudo", "nice", "ionice", "nohup", "time", "timeout", "stdbuf",
+    "accelerate", "torchrun", "deepspeed", "xvfb-run", "poetry", "uv", "pipenv", "pdm", "rye", "pixi", "hatch", "conda",
+    "mamba", "micromamba", "catchsegv", "numactl", "setpriv", "gosu", "su-exec", "setuidgid", "s6-setuidgid", "chpst",
+    "opentelemetry-instrument", "ddtrace-run", "dotenv", "doppler", "coverage",
 })
-_SHELLS = frozenset({"sh", "bash", "ash", "dash", "zsh"})
-_SPLIT = re.compile(r"\s*(?:&&|\|\||;|\n)\s*")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w{0,80}=")
-# options of python itself that take a word; those of wrappers are passed over as far as the server's own name
-_WITH_WORD = frozenset({"-W", "-X"})
+_WITH_WORD = ("--check-hash-based-pycs",)  # a long option of python itself that takes a word
+_MOST_WORDS = 30
+_DEEPEST = 4  # sh -c 'sh -c ...'
 
 
 def read_server(words: Sequence[str]) -> ServerCommand | None:
@@ -41,35 +41,43 @@ def assignments(words: Sequence[str]) -> Iterator[tuple[str, str]]:
                 yield name, value
             elif word not in ("env", "export", "exec"):
                 break
+        server = _server(part)
+        for word in server.variables if server else ():  # gunicorn --env A=1
+            name, _, value = word.partition("=")
+            yield name, value
 
 
-def _commands(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if len(words) >= 3 and _base(words[0]) in _SHELLS and words[1].startswith("-") and words[1].endswith("c"):
-        for text in _SPLIT.split(words[2][:8000]):
-            yield from _commands(split(text))
-        return
-    part: list[str] = []
-    for word in words:
-        if word in ("&&", "||", ";"):
-            yield tuple(part)
-            part = []
-        else:
-            part.append(word)
-    yield tuple(part)
+def _commands(words: tuple[str, ...], depth: int = 0) -> Iterator[tuple[str, ...]]:
+    for at in range(min(len(words), _MOST_WORDS)):
+        text = text_for_shell(words[at:])
+        if text is not None and depth < _DEEPEST:
+            for part in commands_of(text):
+                yield from _commands(part, depth + 1)
+            return
+        if not _passed(words, at):
+            break
+    yield words
+
+
+def _passed(words: Sequence[str], at: int) -> bool:
+    """True when the program of a command may come behind a word: a wrapper's name, its options and their values."""
+    word = words[at]
+    named = _base(word) in _WRAPPERS or word.startswith("-") or bool(_ASSIGNED.match(word))
+    return named or (at > 0 and not word.startswith("/"))
 
 
 def _server(words: tuple[str, ...]) -> ServerCommand | None:
-    for at, word in enumerate(words[:30]):
-        name = _base(word)
+    for at, word in enumerate(words[:_MOST_WORDS]):
+        name, rest = _base(word), words[at + 1 :]
+        settled = _settled(words)
         if _PYTHON.fullmatch(name):
-            return _python(words[at + 1 :])
-        if name in _SERVERS:
-            return _named(name, words[at + 1 :])
+            found = _python(rest, settled=settled)
+            return replace(found, settled=found.settled and settled) if found else None
+        if name in SERVERS:
+            return read_options(name, _foreground(rest), settled=settled)
         if name.endswith(".py") and not word.startswith("-"):
-            return ServerCommand("python", word, settled=_settled(words))
-        passed = name in _WRAPPERS or word.startswith("-") or bool(_ASSIGNED.match(word))
-        passed = passed or (at > 0 and not word.startswith("/"))
-        if not passed:
+            return ServerCommand("python", word, settled=settled)
+        if not _passed(words, at):
             return None
     return None
 
@@ -78,78 +86,53 @@ def _base(word: str) -> str:
     return PurePosixPath(word).name
 
 
+def _foreground(words: Sequence[str]) -> Sequence[str]:
+    return words[:-1] if words[-1:] == (BACKGROUND,) else words
+
+
 def _settled(words: Sequence[str]) -> bool:
-    return not any("$" in w for w in words)
+    return not any("$" in w for w in words) and BACKGROUND not in words
 
 
-def _python(words: Sequence[str]) -> ServerCommand | None:
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if word == "-m" and rest:
-            name = _base(rest[0])
-            if name in _SERVERS:
-                return _named(name, rest[1:])
-            return ServerCommand("python", rest[0], settled=_settled(rest))
-        if word in _WITH_WORD and rest:
-            rest.pop(0)
-        elif not word.startswith("-"):
-            return ServerCommand("python", word, settled=_settled(rest))
-    return None
-
-
-def _named(name: str, words: Sequence[str]) -> ServerCommand:
-    """uvicorn, gunicorn, hypercorn, fastapi run, gradio: what their options say."""
-    made = ServerCommand(name, "", settled=_settled(words))
-    plain: list[str] = []
+def _python(words: Sequence[str], *, settled: bool) -> ServerCommand | None:
     rest = list(words)
     while rest:
         word = rest.pop(0)
         if not word.startswith("-"):
-            plain.append(word)
-            continue
-        option, equals, value = word.partition("=")
-        if not equals and len(option) > 2 and option[1] != "-" and option[:2] in _SHORT:
-            option, value = option[:2], option[2:]  # -w4
-        elif not equals and rest and option not in _FLAGS:
-            value = rest.pop(0)
-        made = _with(made, option, value)
-    if name == "fastapi":
-        made = replace(made, host=made.host or ("0.0.0.0" if plain[:1] == ["run"] else "127.0.0.1"))  # noqa: S104
-        plain = plain[1:]
-    return replace(made, target=plain[0] if plain else "")
+            return ServerCommand("python", word)
+        letter, value = _telling(word)
+        if letter in ("c", "-"):
+            return None  # its program is in the command line, or comes through a pipe
+        if letter == "m":
+            module = value or (rest.pop(0) if rest else "")
+            if _base(module) in SERVERS:
+                return read_options(_base(module), _foreground(tuple(rest)), settled=settled)
+            return ServerCommand("python", module) if module else None
+        if (letter and not value and rest) or word in _WITH_WORD:
+            rest = rest[1:]
+    return None
 
 
-_SHORT = frozenset({"-w", "-k", "-b", "-c", "-t"})
-_FLAGS = frozenset({
-    "--reload", "--preload", "--proxy-headers", "--no-proxy-headers", "--factory", "--daemon", "--no-access-log", "-D",
-    "--no-server-header", "--no-date-header", "--use-colors", "--no-use-colors", "--access-log", "--reuse-port",
-})
-
-
-def _with(server: ServerCommand, option: str, value: str) -> ServerCommand:
-    if option in ("--host",):
-        return replace(server, host=value)
-    if option in ("--port",):
-        return replace(server, port=number(value), settled=server.settled and number(value) is not None)
-    if option in ("-b", "--bind"):
-        host, _, port = value.rpartition(":")
-        anywhere = "0.0.0.0" if ":" in value else value  # noqa: S104 - ":8000" means every address
-        return replace(server, host=host.strip("[]") or anywhere, port=number(port))
-    if option in ("-w", "--workers"):
-        return replace(server, workers=number(value))
-    if option in ("-k", "--worker-class"):
-        return replace(server, worker_class=value)
-    if option in ("-c", "--config") and server.name == "gunicorn":
-        return replace(server, config=value)
-    return server
+def _telling(word: str) -> tuple[str, str]:
+    """The letter of python's own options that ends a cluster (-um MODULE, -Wignore), and what follows it at once."""
+    if word == "-" or word.startswith("--"):
+        return ("-", "") if word == "-" else ("", "")
+    at = next((n for n, letter in enumerate(word) if letter in "cmWX"), None)
+    return ("", "") if at is None else (word[at], word[at + 1 :])
 
 
 def runs_app(server: ServerCommand | None, script: str) -> Runs:
-    """Whether a server runs the app of a script, by the name of its file or module."""
+    """Whether a server runs the app of a script, by the name of its file or module, with directories where told."""
     if server is None or not server.target:
         return "perhaps"
-    stem = PurePosixPath(script).stem
     target = server.target.partition(":")[0]
-    last = PurePosixPath(target).stem if target.endswith(".py") else target.rpartition(".")[2]
-    return "app" if last == stem else "perhaps" if "$" in target else "other"
+    if "$" in target or "%" in target:
+        return "perhaps"
+    path = PurePosixPath(target if target.endswith(".py") else target.replace(".", "/") + ".py")
+    have = PurePosixPath(script).parts
+    if path.name != PurePosixPath(script).name:
+        return "other"
+    above = () if path.is_absolute() else tuple(p for p in path.parts[:-1] if p not in ("..", "."))
+    known = tuple(p for p in have[:-1] if p != "/")[-len(above) :] if above else ()
+    # a directory of another name may be one that the image is given: COPY . /srv/pkg
+    return "app" if above[len(above) - len(known) :] == known else "perhaps"

@@ -30,7 +30,10 @@ _PATTERNS: tuple[tuple[str, Dialect], ...] = (
     (r"[\w.-]{1,80}\.ya?ml", "kubernetes"),
 )
 _NAMES = tuple((re.compile(pattern, re.IGNORECASE), dialect) for pattern, dialect in _PATTERNS)
-_LOCKS = frozenset({"uv.lock", "poetry.lock", "pipfile.lock", "pdm.lock", "requirements.lock", "conda-lock.yml"})
+_LOCKS = frozenset({
+    "uv.lock", "poetry.lock", "pipfile.lock", "pdm.lock", "pixi.lock", "pylock.toml", "requirements.lock",
+    "requirements-lock.txt", "requirements.lock.txt", "constraints.txt", "conda-lock.yml",
+})
 
 
 def search(directory: str) -> tuple[str, list[tuple[str, Dialect]], list[str]]:
@@ -78,6 +81,11 @@ def _entries(folder: str) -> list[str]:
     except (OSError, ValueError):
         return []
     return sorted(names)
+
+
+def drop_ins(path: str) -> list[str]:
+    """The drop-ins that lie beside a unit (NAME.service.d/*.conf), in the order in which systemd takes them."""
+    return [f"{path}.d/{name}" for name in _entries(f"{path}.d") if name.endswith(".conf")][:20]
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+from itertools import islice
 
 from gradio_doctor.evidence.deployment import Said
 from gradio_doctor.probes.deploy.saying import said
@@ -13,22 +15,42 @@ _MOST = 200
 
 
 def read_gunicorn(text: str, file: str) -> tuple[Said, ...]:
-    """The settings at the top of a gunicorn configuration; what is computed is not known. Raises ValueError."""
+    """The settings of a gunicorn configuration in its order; what is computed is not known. Raises ValueError.
+
+    One by the name of "*" stands for whatever another module gives it.
+    """
     try:
         tree = ast.parse(text[:200_000])
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"not Python: {str(error)[:100]}") from None
-    found = []
+    found: list[Said] = []
     for node in tree.body[:_MOST]:
-        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        value = getattr(node, "value", None)
-        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(target, ast.Name):
-            plain = value.value if isinstance(value, ast.Constant) else None
-            if isinstance(plain, str | int | float):
-                found.append(said(target.id, str(plain), file, node.lineno))
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            found += _assigned(node, file)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found += _hidden(node, file)
+    return tuple(found[:_MOST])
+
+
+def _assigned(node: ast.Assign | ast.AnnAssign, file: str) -> Iterator[Said]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    plain = node.value.value if isinstance(node.value, ast.Constant) else None
+    for target in targets:
+        for name in [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]:
+            if isinstance(plain, str | int | float) and isinstance(target, ast.Name):
+                yield said(name, str(plain), file, node.lineno)
             else:
-                found.append(Said(target.id, "", file, node.lineno, known=False))
-    return tuple(found)
+                yield Said(name[:100], "", file, node.lineno, known=False)
+
+
+def _hidden(node: ast.stmt, file: str) -> Iterator[Said]:
+    """What is set under a condition, added to, or imported under any name ("*"): not known."""
+    for inner in islice(ast.walk(node), 5000):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store | ast.Del):
+            yield Said(inner.id[:100], "", file, inner.lineno, known=False)
+        elif isinstance(inner, ast.ImportFrom):
+            for name in inner.names:
+                yield Said((name.asname or name.name)[:100], "", file, inner.lineno, known=False)
 
 
 def read_space(text: str, file: str) -> tuple[Said, ...]:

@@ -84,7 +84,9 @@ class _Builder:
             self._merged += len(other.keys)
             if self._merged > MOST_EVENTS:
                 raise ValueError("merges too much")
-            parent.keys = {**other.keys, **parent.keys}
+            for name, child in other.keys.items():
+                parent.keys.setdefault(name, child)
+                parent.lines.setdefault(name, other.lines.get(name, child.line))
 
     def begin(self, node: Node, *, sequence: bool) -> None:
         """Go into a collection."""
@@ -146,14 +148,36 @@ def _take(builder: _Builder, event: Any, kind: str) -> None:
         builder.end()
 
 
-def pairs(node: Node) -> Iterator[tuple[str, str, int]]:
-    """Variables in either of the usual forms: a mapping, or a sequence of NAME=value. With their lines."""
+def pairs(node: Node) -> Iterator[tuple[str, str | None, int]]:
+    """Variables in either of the usual forms: a mapping, or a sequence of NAME=value. With their lines.
+
+    The value is None for a name alone.
+    """
     for name, value in node.keys.items():
-        yield name, value.value, value.line
+        yield name, value.text, value.line
     for item in node.items:
-        name, _, text = item.value.partition("=")
+        name, equals, text = item.value.partition("=")
         if name:
-            yield name, text, item.line
+            yield name, text if equals else None, item.line
+
+
+def merged(base: Node, over: Node) -> Node:
+    """A mapping laid over another, as compose does it: mappings go into each other, sequences behind each other."""
+    out = Node(over.line)
+    out.keys, out.lines = dict(base.keys), {**base.lines, **over.lines}
+    for name, node in over.keys.items():
+        before = base.keys.get(name)
+        out.keys[name] = _joined(before, node, name) if before is not None else node
+    return out
+
+
+def _joined(base: Node, over: Node, name: str) -> Node:
+    if name in ("command", "entrypoint") or not (base.keys or base.items) or not (over.keys or over.items):
+        return over
+    out = Node(over.line)
+    out.keys, out.lines = {**base.keys, **over.keys}, {**base.lines, **over.lines}
+    out.items = [*base.items, *over.items]
+    return out
 
 
 def words_of(node: Node) -> tuple[str, ...]:
