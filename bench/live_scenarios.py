@@ -31,6 +31,15 @@ def echo(text):
 Press = Callable[[Driver], None]
 
 
+AWAITS = """
+import httpx
+
+async def work(text):
+    async with httpx.AsyncClient(timeout={limit}) as client:
+        return (await client.get("http://127.0.0.1:" + text)).text
+"""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One state of a running app. `modules` are further files of the app, by name."""
@@ -170,6 +179,8 @@ import urllib.request
 def work(text):
     return urllib.request.urlopen("http://127.0.0.1:" + text).read().decode()
 """, "work", _send(count=3, server="silent")),
+    Scenario("awaited upstream never answers", "blocking.upstream-wait", AWAITS.format(limit=None), "work",
+             _send(count=3, server="silent")),
     Scenario("connection pool is used up", "blocking.connection-pool", """
 import httpx
 
@@ -212,6 +223,7 @@ time.sleep(600)
 )
 
 HEALTHY = (
+    Scenario("awaits with a near limit", "", AWAITS.format(limit=20), "work", _send(count=3, server="silent")),
     Scenario("idle", "", ECHO, "echo", _echo),
     Scenario("never asked", "", ECHO, "echo", _nothing),
     Scenario("just started", "", ECHO, "echo", Driver.restart),

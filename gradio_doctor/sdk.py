@@ -50,11 +50,13 @@ from gradio_doctor.evidence import (
     LogSample,
     MemoryCurve,
     MemoryGroup,
+    Outgoing,
     Paths,
     Pin,
     Port,
     Process,
     Processes,
+    Processor,
     ProcessThreads,
     Proxies,
     ProxyAnswers,
@@ -89,15 +91,15 @@ from gradio_doctor.live.model import Group, Judgement, Live
 from gradio_doctor.sizes import in_words
 
 __all__ = [
-    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Cgroup", "Check", "check", "Cores", "CpuGroup",
-    "Deployment", "Environment", "ExceptionLink", "Exchange", "Finding", "Frame", "Gpu", "GpuProcess", "Gpus",
-    "Group", "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "in_words", "Instances",
-    "Interpreter", "Judgement", "KernelLog", "Listener", "Listeners", "Live", "Location", "LogEvents", "LogMatch",
-    "LogSample", "MemoryCurve", "MemoryGroup", "Mend", "Need", "OUTPUT_OF_RUN", "Paths", "Pin", "Port", "Process",
-    "Processes", "ProcessThreads", "Proxies", "ProxyAnswers", "QueueWatch", "Restart", "Route", "Run", "Said",
-    "Server", "ServerCommand", "Servers", "Share", "SharedWrite", "Shares", "Shm", "SlowCall", "Source", "StackFrame",
-    "Stacks", "StreamHeard", "Target", "TaskGroup", "Threads", "Traceback", "Unit", "Upstream", "Usage", "Usages",
-    "WantedAddress",
+    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Cgroup", "check", "Check", "Cores", "CpuGroup",
+    "Deployment", "Environment", "ExceptionLink", "Exchange", "Finding", "Frame", "Gpu", "GpuProcess", "Gpus", "Group",
+    "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "in_words", "Instances", "Interpreter",
+    "Judgement", "KernelLog", "Listener", "Listeners", "Live", "Location", "LogEvents", "LogMatch", "LogSample",
+    "MemoryCurve", "MemoryGroup", "Mend", "Need", "Outgoing", "OUTPUT_OF_RUN", "Paths", "Pin", "Port", "Process",
+    "Processes", "Processor", "ProcessThreads", "Proxies", "ProxyAnswers", "QueueWatch", "Restart", "Route", "Run",
+    "Said", "Server", "ServerCommand", "Servers", "Share", "SharedWrite", "Shares", "Shm", "SlowCall", "Source",
+    "StackFrame", "Stacks", "StreamHeard", "Target", "TaskGroup", "Threads", "Traceback", "Unit", "Upstream", "Usage",
+    "Usages", "WantedAddress",
 ]
 
 

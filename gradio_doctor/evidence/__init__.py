@@ -20,9 +20,12 @@ from gradio_doctor.evidence.network import (
     HttpAnswers,
     Listener,
     Listeners,
+    Outgoing,
     QueueWatch,
+    Unanswered,
 )
 from gradio_doctor.evidence.process import Environment, Instances, Process, Processes
+from gradio_doctor.evidence.processor import Processor
 from gradio_doctor.evidence.proxied import Exchange, ProxyAnswers, StreamHeard, TlsLook, UpstreamTried
 from gradio_doctor.evidence.proxies import Directive, Proxies, ProxyProcess, Route, Upstream
 from gradio_doctor.evidence.resources import (
@@ -63,11 +66,12 @@ __all__ = [
     "Directive", "Environment", "EnvironmentRead", "ExceptionLink", "Exchange", "Frame", "Gpu", "GpuProcess", "Gpus",
     "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "Import", "Instances", "Interpreter",
     "KernelEvent", "KernelLog", "KernelThread", "Layer", "Listener", "Listeners", "Location", "LogEvents", "LogFile",
-    "LogMatch", "LogSample", "MemoryCurve", "MemoryGroup", "ModuleOrigin", "NvmlFault", "OUTPUT_OF_RUN", "PathAccess",
-    "Paths", "Pin", "Port", "Process", "Processes", "ProcessStacks", "ProcessThreads", "Proxies", "ProxyAnswers",
-    "ProxyProcess", "Quantity", "QueueWatch", "Requirement", "Resource", "Restart", "Route", "Run", "Said", "Server",
-    "ServerCommand", "ServerOption", "Servers", "ServerWorker", "Setting", "Share", "SharedResource", "SharedWrite",
-    "ShareRole", "Shares", "Shm", "SlowCall", "Source", "SourceKind", "StackFrame", "Stacks", "StackSample",
-    "StreamHeard", "SyntaxFault", "SystemCall", "Target", "TaskGroup", "Threads", "ThreadSample", "ThreadStack",
-    "TlsLook", "Traceback", "Unit", "Upstream", "UpstreamTried", "Usage", "Usages", "WantedAddress", "Xid",
+    "LogMatch", "LogSample", "MemoryCurve", "MemoryGroup", "ModuleOrigin", "NvmlFault", "Outgoing", "OUTPUT_OF_RUN",
+    "PathAccess", "Paths", "Pin", "Port", "Process", "Processes", "Processor", "ProcessStacks", "ProcessThreads",
+    "Proxies", "ProxyAnswers", "ProxyProcess", "Quantity", "QueueWatch", "Requirement", "Resource", "Restart", "Route",
+    "Run", "Said", "Server", "ServerCommand", "ServerOption", "Servers", "ServerWorker", "Setting", "Share",
+    "SharedResource", "SharedWrite", "ShareRole", "Shares", "Shm", "SlowCall", "Source", "SourceKind", "StackFrame",
+    "Stacks", "StackSample", "StreamHeard", "SyntaxFault", "SystemCall", "Target", "TaskGroup", "Threads",
+    "ThreadSample", "ThreadStack", "TlsLook", "Traceback", "Unanswered", "Unit", "Upstream", "UpstreamTried", "Usage",
+    "Usages", "WantedAddress", "Xid",
 ]

@@ -162,3 +162,19 @@ class BindPolicy:
     host: str
     addresses: tuple[str, ...] = ()
     host_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A request that a process sent `seconds` ago over a connection of its own, and nothing came back since."""
+
+    pid: int
+    remote: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What the app's Python processes wait for on connections that they opened, longest first (Linux's own clocks)."""
+
+    unanswered: tuple[Unanswered, ...] = ()

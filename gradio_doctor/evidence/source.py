@@ -82,7 +82,7 @@ class Handler:
         return next((s for s in self.settings if s.name == name), None)
 
 
-SlowKind = Literal["sleep", "network", "process", "database", "model", "load", "lock", "wait", "cpu", "file"]
+SlowKind = Literal["sleep", "network", "process", "database", "model", "load", "lock", "wait", "cpu", "file", "await"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class SlowCall:
     `chain`: the first place is in the handler, each further one in the function that the one before calls, the last is
     the call `what` itself. `handler` is None for what runs before the app serves. `weak`: it is often quick.
     `unlimited`: it waits for a network without a time limit. `always`: nothing on the way is under a condition or in a
-    cache. `seconds`: how long, where the source says it.
+    cache. `seconds`: how long, where the source says it; for the kind "await", at the longest.
     """
 
     kind: SlowKind
@@ -176,6 +176,7 @@ class AppSource:
     unread: tuple[str, ...] = ()
     slow: tuple[SlowCall, ...] = ()
     shared: tuple[SharedWrite, ...] = ()
+    awaited: tuple[SlowCall, ...] = ()  # network calls that handlers await, which hold up nobody else
     modified: float = 0.0  # when the newest of the files was changed, seconds since the epoch; 0 unknown
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from ipaddress import IPv6Address
 from typing import Literal
 
@@ -46,21 +46,29 @@ def normal_address(host: str) -> tuple[str, Literal[4, 6]]:
     return str(address), 6
 
 
-def _family(family: Literal[4, 6]) -> Generator[Listener, None, None]:
+def _family(family: Literal[4, 6]) -> Iterator[Listener]:
+    return (_listener(message, family) for message in dump(family, 1 << _STATE_LISTEN))
+
+
+def dump(family: Literal[4, 6], states: int, extensions: int = 0) -> Iterator[bytes]:
+    """The inet_diag_msg, with its attributes, of each TCP socket in one of `states` (a mask of their numbers).
+
+    `extensions` is a mask of the attributes wanted beyond the usual ones. Raises OSError where the kernel refuses.
+    """
     number = socket.AF_INET if family == 4 else socket.AF_INET6
-    query = _REQUEST.pack(number, socket.IPPROTO_TCP, 0, 0, 1 << _STATE_LISTEN, b"")
+    query = _REQUEST.pack(number, socket.IPPROTO_TCP, extensions, 0, states, b"")
     header = _HEADER.pack(_HEADER.size + len(query), _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, _NETLINK_SOCK_DIAG) as kernel:
         kernel.settimeout(2.0)
         kernel.sendto(header + query, (0, 0))
         for _ in range(_MOST_DATAGRAMS):
-            done = yield from _datagram(kernel.recv(1 << 16), family)
+            done = yield from _datagram(kernel.recv(1 << 16))
             if done:
                 return
 
 
-def _datagram(data: bytes, family: Literal[4, 6]) -> Generator[Listener, None, bool]:
-    """The sockets of one datagram; returns True after the last one."""
+def _datagram(data: bytes) -> Generator[bytes, None, bool]:
+    """The messages of one datagram; returns True after the last one."""
     at = 0
     while at + _HEADER.size <= len(data):
         length, kind, *_ = _HEADER.unpack_from(data, at)
@@ -69,7 +77,7 @@ def _datagram(data: bytes, family: Literal[4, 6]) -> Generator[Listener, None, b
         if kind == _NLMSG_ERROR:
             code = struct.unpack_from("=i", data, at + _HEADER.size)[0]
             raise OSError(-code, "the kernel refused the socket query")
-        yield _listener(data[at + _HEADER.size : at + length], family)
+        yield data[at + _HEADER.size : at + length]
         at += (length + 3) & ~3
     return False
 

@@ -93,7 +93,7 @@ def test_other_lookups_are_no_stale_page(line: str, error: str, reader: Lab) -> 
 
 
 def test_a_real_client_before_a_server_that_is_no_gradio(reader: Lab) -> None:
-    from gradio_client import Client  # type: ignore[import-untyped]
+    from gradio_client import Client
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

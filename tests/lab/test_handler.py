@@ -66,8 +66,8 @@ def serve(lab: Lab, port: int, function: str) -> Path:
 
 def call(port: int, *values: object, name: str = "/ask") -> object:
     """Call an endpoint as an API client does; the error that the app answers with is returned."""
-    from gradio_client import Client  # type: ignore[import-untyped]
-    from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
 
     client = Client(f"http://127.0.0.1:{port}", verbose=False)
     try:

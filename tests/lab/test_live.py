@@ -41,6 +41,9 @@ EXPECTED = {
     "forty busy workers": Expected("blocking.workers-taken", ("    time.sleep(600)",), "work", asks="py-spy dump"),
     "two locks": Expected("blocking.lock-cycle", ("        with B:", "        with A:")),
     "upstream never answers": Expected("blocking.waits-for-server", ("    return urllib.request.urlopen(",), "work"),
+    "awaited upstream never answers": Expected(
+        "blocking.awaits-server", ("        return (await client.get(",), "work",
+    ),
     "connection pool is used up": Expected("blocking.pool-wait", ("    with client.stream(",), "work"),
     "queue is full": Expected("queue.at-limit", ("demo.queue(max_size=4)",), severity="warning"),
     "queue is stopped": Expected("queue.door-closed"),

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradio_doctor.evidence import Listener
-from gradio_doctor.probes.inet_diag import _datagram, _only_v6, listening_sockets, normal_address
+from gradio_doctor.probes.inet_diag import _datagram, _listener, _only_v6, listening_sockets, normal_address
 
 HEADER = struct.Struct("=IHHII")
 
@@ -32,10 +32,10 @@ def socket_message(host: str, port: int, *, attributes: bytes = b"", backlog: in
 
 def read(data: bytes, family: int = 4) -> tuple[list[Listener], bool]:
     found = []
-    walk = _datagram(data, 4 if family == 4 else 6)
+    walk = _datagram(data)
     while True:
         try:
-            found.append(next(walk))
+            found.append(_listener(next(walk), 4 if family == 4 else 6))
         except StopIteration as end:
             return found, bool(end.value)
 

@@ -181,6 +181,7 @@ class Names:
     def _of_binding(self, binding: Binding, expr: ast.expr, depth: int) -> Origin | None:
         if binding.index is None:
             return self.origin(expr, binding.scope, depth)
+        expr = expr.value if isinstance(expr, ast.Await) else expr
         if not isinstance(expr, ast.Call):
             return None
         function = self.origin(expr.func, binding.scope, depth)

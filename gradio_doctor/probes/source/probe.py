@@ -102,14 +102,15 @@ class _Assembly:
         return AppSource(
             self.program.main.path, tuple(m.path for m in self.program.all()), fault,
             tuple(calls), tuple(dict.fromkeys(r.handler for r in roots)), tuple(imports), tuple(environment.reads),
-            tuple(environment.sets), self._notes(), tuple(slow), tuple(shared),
+            tuple(environment.sets), self._notes(), tuple(c for c in slow if c.kind != "await"), tuple(shared),
+            _each_once(c for c in slow if c.kind == "await"),
         )
 
     def _foresee(self, roots: list[Root], calls: list[Call]) -> tuple[list[SlowCall], list[SharedWrite]]:
         """What handlers wait for, and what they change that all users share. In a time of its own: it may be cut."""
         below = SlowCalls(self.constants)
         self.program.allow(FORESIGHT_SECONDS)
-        slow = self._bounded(below.read(roots)) + self._collect(below.at_import)
+        slow = self._bounded(below.read(roots)) + self._collect(below.at_import) + self._collect(below.awaited)
         self.program.allow(FORESIGHT_SECONDS)
         return slow, self._bounded(read_shared(below.visited, self.names, calls))
 
@@ -170,3 +171,8 @@ class _Assembly:
         notes = list(dict.fromkeys(redact_text(clean(n)) for n in [*self.program.unread, *self.unread]))
         left = len(notes) - MAX_NOTES
         return tuple(notes[:MAX_NOTES]) + ((f"and {left} more",) if left > 0 else ())
+
+
+def _each_once(calls: Iterable[SlowCall]) -> tuple[SlowCall, ...]:
+    """One call for each place: the first, which names a handler if any does."""
+    return tuple({(c.location.file, c.location.line): c for c in reversed(list(calls))}.values())[::-1]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from gradio_doctor.evidence import Location, SlowCall
 from gradio_doctor.probes.redact import redact_text
+from gradio_doctor.probes.source.awaits import waits_at_most
 from gradio_doctor.probes.source.busy import busy_loops, locks_across_await
 from gradio_doctor.probes.source.code import text_of
 from gradio_doctor.probes.source.constants import Constants
@@ -58,6 +60,12 @@ class SlowCalls:
             for step, call in self._function(scope).slow:
                 if call.kind == "load":
                     yield replace(call, chain=(self._location(step),))
+
+    def awaited(self, scope: Scope) -> Iterator[SlowCall]:
+        """The awaited network calls of one function, whoever calls it: not every handler can be followed."""
+        for step, call in self._function(scope).slow if scope.node else ():
+            if call.kind == "await":
+                yield replace(call, chain=(self._location(step),))
 
     def _below(self, root: Root) -> Iterator[SlowCall]:
         queue: deque[tuple[Body, tuple[Step, ...]]] = deque((body, ()) for body in (root.body, *root.wrapped))
@@ -112,11 +120,20 @@ class SlowCalls:
                 found.calls.append((step, target))
             path = library_path(spot, self.names)
             slow = classify(path) if path and not spot.awaited else None
+            if spot.awaited and path:
+                found.slow += [(step, c) for c in self._awaited(body, spot, path)]
             if slow is not None and not is_brief(slow, path, spot, self._scope(body), self.constants):
                 found.slow.append((step, self._call(body, spot, path, slow)))
         for node, what, kind in [*busy_loops(body, self.constants), *locks_across_await(body, self.names)]:
             found.slow.append(((body, node, False), SlowCall(kind, what, ())))
         return found
+
+    def _awaited(self, body: Body, spot: Spot, path: str) -> Iterator[SlowCall]:
+        scope = self._scope(body)
+        limit = waits_at_most(path, spot.node, scope, self.constants)
+        if limit is not None:
+            what = redact_text(text_of(spot.node.func, scope.module))
+            yield SlowCall("await", what, (), unlimited=math.isinf(limit), seconds=None if math.isinf(limit) else limit)
 
     @staticmethod
     def _scope(body: Body) -> Scope:

@@ -42,6 +42,8 @@ class Surroundings:
                 continue
             if isinstance(node, ast.Await):
                 self.awaited.add(id(node.value))
+            elif isinstance(node, ast.AsyncWith):  # async with session.get(url) as answer
+                self.awaited |= {id(i.context_expr) for i in node.items}
             elif isinstance(node, ast.comprehension):
                 self.shadowed |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
             todo.extend(ast.iter_child_nodes(node))
