@@ -96,6 +96,8 @@ def _behind_page(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
     lost = next((e for e in (config, pool) if e is not None and e.status == 404), None)
     if proxied.reached is False:
         told = any(e is not None and '"app_id"' in e.through.body for e in (config, pool))
+        if told and any(u.same for u in proxied.upstreams):
+            return None  # one replica of several, this app being another; server-live-replicas judges that
         return found("proxy.live-other-instance" if told else "proxy.live-other-program", proxied, page)
     if lost is not None and not _is(lost.direct, 404) and proxied.reached is None and page.own is not True:
         return found("proxy.live-path-lost", proxied, lost)

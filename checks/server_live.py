@@ -16,6 +16,7 @@ from gradio_doctor.sdk import (
     Judgement,
     Live,
     LogEvents,
+    ProxyAnswers,
     Server,
     Servers,
     Source,
@@ -71,6 +72,33 @@ def server_live_workers(servers: Servers, http: HttpAnswers) -> Iterator[Finding
         yield _finding("server.workers-share-port", server, facts, seen=seen, witness="")
         if seen:
             return
+
+
+@check("server-live-blocked", finds=("server.worker-blocked",), cost=0.2)
+def server_live_blocked(servers: Servers, live: Live, http: HttpAnswers) -> Iterator[Finding]:
+    """One worker of several stands still: the others answer, so that the app seems well from outside."""
+    if not any(a.outcome == "answered" for a in http.answers):
+        return
+    for server in servers.servers:
+        pids = {w.pid for w in server.workers}
+        block = next((j for j in live.judgements if j.kind in _BLOCKED and j.sure and j.pid in pids), None)
+        if block is None or len(pids) < 2 or block.location is None:
+            continue
+        place = block.location
+        facts = {"pid": str(block.pid), "workers": str(len(pids)), "function": place.function,
+                 "where": f"{place.file}:{place.line}"}
+        yield _finding("server.worker-blocked", server, facts, block=block, witness="")
+
+
+@check("server-live-replicas", finds=("server.replicas-in-turn",), cost=0.2)
+def server_live_replicas(proxied: ProxyAnswers) -> Iterator[Finding]:
+    """Replicas behind a proxy that sends the requests of one visitor to each of them in turn."""
+    if not proxied.app_ids:
+        return
+    seen = len(proxied.app_ids) > 1
+    facts = {"workers": str(len(proxied.app_ids)), "public": proxied.public}
+    replaced = ("proxy.live-other-instance", "proxy.live-asset-lost") if seen else ()
+    yield Finding("server.replicas-in-turn", seen, facts, Source("http", proxied.public), replaces=replaced)
 
 
 @check("server-live-class", finds=("server.worker-not-asgi",), cost=0.2)

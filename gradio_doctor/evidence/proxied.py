@@ -96,6 +96,7 @@ class ProxyAnswers:
     `here` says whether something listens on the public address in this network namespace (None: nobody can tell).
     `reached` is True when the very app that was asked directly answered through the proxy, False when another
     program did. `wall` is the kind of login that stands before everything; `login_given` when the URL had one.
+    `app_ids` are the different processes of the app that answered through the proxy.
     """
 
     public: str
@@ -118,6 +119,7 @@ class ProxyAnswers:
     direct_stream: StreamHeard | None = None
     upstreams: tuple[UpstreamTried, ...] = ()
     login_given: bool = False
+    app_ids: tuple[str, ...] = ()
 
     def get(self, probe: str) -> Exchange | None:
         """The exchange of one probe, or None when it was not made."""

@@ -21,6 +21,7 @@ from gradio_doctor.evidence import (
 )
 from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.looks import read_environment
+from gradio_doctor.probes.scripts import is_python
 
 _NODE_SERVER = "gradio/templates/node/build"
 _LOOPBACKS = ("127.0.0.1", "::1")
@@ -77,7 +78,7 @@ def _at(context: Context, host: str, port: int, parts: SplitResult) -> AppAddres
     sockets = _sockets_on(context, port)
     local = host == "localhost" or _is_own(host, sockets)
     return AppAddress(host, port, parts.scheme == "https", (path, "") if path else ("",), local=local,
-                      shared=local and _shared(sockets))
+                      shared=local and (_shared(sockets) or _is_proxy(context, sockets)))
 
 
 def _is_own(host: str, sockets: Iterable[Listener]) -> bool:
@@ -96,7 +97,8 @@ def _of_port(context: Context, port: int) -> AppAddress:
     elif node is None:
         front = _front_port(context, port)
     sockets = _sockets_on(context, port)
-    return AppAddress(_reachable_host(sockets), port, front=front, shared=_shared(sockets))
+    shared = _shared(sockets) or (node is None and _is_proxy(context, sockets))
+    return AppAddress(_reachable_host(sockets), port, front=front, shared=shared)
 
 
 def _reachable_host(sockets: tuple[Listener, ...]) -> str:
@@ -109,6 +111,12 @@ def _reachable_host(sockets: tuple[Listener, ...]) -> str:
 
 def _shared(sockets: tuple[Listener, ...]) -> bool:
     return len(sockets) > 1 or any(len(s.holders) > 1 for s in sockets)
+
+
+def _is_proxy(context: Context, sockets: tuple[Listener, ...]) -> bool:
+    """True when what listens there is known and no Python: several replicas may stand behind it."""
+    holders = [p for s in sockets for p in _holders(context, s)]
+    return bool(holders) and not any(is_python(p.command, p.exe) or p.script for p in holders)
 
 
 def _port_of_app(context: Context) -> int | Absent:

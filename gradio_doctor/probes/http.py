@@ -54,7 +54,7 @@ def probe_http(context: Context) -> HttpAnswers | Absent:
     if all(a.outcome == "answered" for a in found.answers):
         if not isinstance(sampling, Absent):
             sampling.answered.set()
-        if not isinstance(watching, Absent):
+        if not isinstance(watching, Absent) and not address.shared:  # one worker's answer says nothing of the others
             watching.hurry.set()
     return found
 

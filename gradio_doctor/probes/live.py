@@ -29,9 +29,12 @@ def probe_live(context: Context) -> Live | Absent:
     loop = http.get("loop") if isinstance(http, HttpAnswers) else None
     answers = None if loop is None else loop.outcome == "answered"
     limits = (*DEFAULT_LIMITS, *(source.max_threads if isinstance(source, AppSource) else ()))
+    views = view_processes(threads, stacks)
+    if answers and sum(v.loop is not None and v.loop.serves for v in views) > 1:
+        answers = None  # several workers: which of them answered is not known, and it does not speak for the others
     found = judge(threads, stacks, listeners=context.known(Listeners), limits=limits, loop_answers=answers)
     main = () if isinstance(instances, Absent) else instances.main
-    groups = {p.pid: fold(p.threads) for p in view_processes(threads, stacks)}
+    groups = {p.pid: fold(p.threads) for p in views}
     return Live(_lasting(found), groups, isinstance(stacks, Stacks), tuple(p.pid for p in main))
 
 

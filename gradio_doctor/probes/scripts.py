@@ -17,6 +17,7 @@ _FILE_RUNNERS = frozenset({"gradio", "fastapi", "debugpy", "pdb", "ipdb", "cProf
                            "memory_profiler", "scalene", "viztracer", "ddtrace-run", "opentelemetry-instrument"})
 # Servers that take module:attribute.
 _APP_RUNNERS = frozenset({"uvicorn", "gunicorn", "hypercorn", "daphne", "granian"})
+_FASTAPI_MODULES = ("main", "app", "api", "app.main", "app.app", "app.api")
 # Programs that run the command in their arguments and stay; the options of theirs that take a value.
 _WRAPPERS: dict[str, frozenset[str]] = {
     "uv": frozenset({"--with", "--with-editable", "--with-requirements", "-w", "--python", "-p", "--extra", "--group",
@@ -76,7 +77,7 @@ def _resolve(arguments: list[str], cwd: str, depth: int) -> str:
     if name in _APP_RUNNERS:
         return _app_file(rest, cwd)
     if name in _FILE_RUNNERS:
-        return _first_file(rest, cwd)
+        return _first_file(rest, cwd) or (_fastapi_file(rest, cwd) if name == "fastapi" else "")
     if name in _WRAPPERS:
         return _wrapped(name, rest, cwd, depth)
     return ""
@@ -159,6 +160,16 @@ def _option(arguments: list[str], *names: str) -> str:
 
 def _first_file(arguments: list[str], cwd: str) -> str:
     return next((_absolute(a, cwd) for a in arguments if a.endswith(".py") and not a.startswith("-")), "")
+
+
+def _fastapi_file(arguments: list[str], cwd: str) -> str:
+    """What `fastapi run` and `fastapi dev` take when no file is named: -e module:app, else fastapi_cli/discover.py."""
+    if arguments[:1] not in (["run"], ["dev"]):
+        return ""
+    if named := _option(arguments, "-e", "--entrypoint"):
+        return _app_file([named], cwd)
+    usual = (_module_file(name, cwd, package_file="__init__.py") for name in _FASTAPI_MODULES)
+    return next((path for path in usual if path), "")
 
 
 def _wrapped(wrapper: str, arguments: list[str], cwd: str, depth: int) -> str:

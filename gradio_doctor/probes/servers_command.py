@@ -35,7 +35,7 @@ _PLAIN = frozenset({
     "initgroups", "enable-stdio-inheritance", "disable-redirect-access-to-syslog", "log-syslog", "no-control-socket",
     "access-log", "no-access-log", "use-colors", "no-use-colors", "proxy-headers", "no-proxy-headers", "server-header",
     "date-header", "no-server-header", "no-date-header", "debug", "version", "help",
-    "do-handshake-on-connect",
+    "do-handshake-on-connect", "no-reload", "verbose",
 })
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "gunicorn": {"workers": "1", "worker_class": "sync", "threads": "1", "timeout": "30", "graceful_timeout": "30",
@@ -67,11 +67,23 @@ def read_command(command: Sequence[str]) -> Command | None:
         if words[:1] == ["-m"]:
             words = words[1:]
     name = program_name(words[0]) if words else ""
+    if name == "fastapi":
+        return _fastapi(words[1:])
     if name not in SERVERS:
         return None
     kind = next(k for k in SERVERS if k == name)
     app, options = _arguments(kind, words[1:])
     return Command(kind, app, options)
+
+
+def _fastapi(words: Sequence[str]) -> Command | None:
+    """fastapi-cli runs uvicorn, with reload unless told otherwise for `dev`; it finds out the app's name itself."""
+    if not words or words[0] not in ("run", "dev"):
+        return None
+    options = _arguments("uvicorn", words[1:])[1]
+    if words[0] == "dev" and "--no-reload" not in words:
+        options.setdefault("reload", ServerOption("True", "fastapi dev"))
+    return Command("uvicorn", "", options)
 
 
 def of_environment(kind: ServerKind, variables: Mapping[str, str]) -> dict[str, ServerOption]:

@@ -16,7 +16,7 @@ from gradio_doctor.fill import fill
 from gradio_doctor.live.model import Judgement, Live
 from gradio_doctor.rank import merged, rank
 from gradio_doctor.registry import Loaded
-from gradio_doctor.sdk import Absent, Finding
+from gradio_doctor.sdk import Absent, Finding, ProxyAnswers
 from tests.checks.said import events, named
 
 COMMAND = ("/v/bin/python", "/v/bin/gunicorn", "app:app", "-w", "2", "-k", "uvicorn.workers.UvicornWorker")
@@ -220,3 +220,23 @@ def test_a_command_fills_a_template_word_by_word() -> None:
     assert fill("run {x}", facts, quote=True) == "run 'a b'"
     for bad in ("-rf x", "a 'b", "a '\x1b'", "''", ""):
         assert fill("{x_command}", {"x_command": bad}, quote=True) is None, bad
+
+
+def through(*ids: str) -> ProxyAnswers:
+    return ProxyAnswers("http://public/", True, "answers", (), app_ids=ids)
+
+
+def test_replicas_that_answer_in_turn(loaded: Loaded) -> None:
+    found = one(loaded, "server-live-replicas", through("1", "2"))
+    assert found.seen and found.facts["workers"] == "2" and first(loaded, found)[0] == "server.multi-worker"
+    assert not one(loaded, "server-live-replicas", through("1")).seen
+    assert not list(named(loaded, "server-live-replicas")(through()))
+
+
+def test_one_blocked_worker_of_several_while_the_others_answer(loaded: Loaded) -> None:
+    servers = Servers((gunicorn(),))
+    found = one(loaded, "server-live-blocked", servers, blocked(12), answered(200))
+    assert found.facts["pid"] == "12" and found.location == PLACE
+    assert first(loaded, found)[0] == "blocking.event-loop"
+    for other in (blocked(99), blocked(12, sure=False)):
+        assert not list(named(loaded, "server-live-blocked")(servers, other, answered(200)))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradio_doctor.command_line import changed_command
+from gradio_doctor.probes.scripts import script_of_command
 from gradio_doctor.probes.servers_command import of_arguments_variable, of_environment, read_command
 from gradio_doctor.probes.servers_files import app_object, config_file, read_config
 
@@ -87,3 +88,29 @@ def test_names_that_a_module_may_have(tmp_path: Path, source: str, expected: str
     path = tmp_path / "mod.py"
     path.write_text(source)
     assert app_object(str(path), "app") == expected
+
+
+@pytest.mark.parametrize(("command", "reload", "workers"), [
+    ("fastapi run --port 8000", False, ""), ("python -m fastapi dev main.py", True, ""),
+    ("/v/bin/python /v/bin/fastapi run --workers 3 main.py", False, "3"), ("fastapi dev --no-reload", False, ""),
+])
+def test_the_cli_of_fastapi_is_uvicorn(command: str, reload: bool, workers: str) -> None:
+    found = read_command(command.split())
+    assert found is not None and found.kind == "uvicorn" and ("reload" in found.options) is reload
+    assert (found.options["workers"].value if "workers" in found.options else "") == workers
+    assert read_command(["fastapi", "login"]) is None
+
+
+@pytest.mark.parametrize(("there", "words", "expected"), [
+    (("app.py", "api.py"), "run", "app.py"), (("main.py", "app.py"), "dev --port 1", "main.py"),
+    (("app/main.py",), "run", "app/main.py"), (("web.py", "main.py"), "run web.py", "web.py"),
+    (("web.py", "main.py"), "run -e web:api", "web.py"), (("web.py",), "run", ""), (("app.py",), "login", ""),
+])
+def test_the_file_that_fastapi_finds_by_itself(
+    tmp_path: Path, there: tuple[str, ...], words: str, expected: str,
+) -> None:
+    for name in there:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = script_of_command(["python", "/v/bin/fastapi", *words.split()], str(tmp_path))
+    assert found == (str(tmp_path / expected) if expected else "")

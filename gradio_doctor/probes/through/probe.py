@@ -94,6 +94,7 @@ def _ask_further(talk: Talk, arrival: Arrival, options: Options, seconds: float)
     ids = talk.both("pool", "GET", talk.app.api + "/app_id", direct=False)
     settings = told(config)
     talk.learn(settings, app_id(config) or app_id(ids))
+    talk.hear([app_id(config), app_id(ids)])
     if talk.wall and not settings:
         return
     with ThreadPoolExecutor(1) as second:

@@ -38,6 +38,7 @@ class Talk:
     unloads: bool = False
     reached: bool | None = None
     ids: set[str] = field(default_factory=set)
+    app_ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.server = self.public.server
@@ -92,6 +93,14 @@ class Talk:
             if reply.answer.status != first:
                 break
 
+    def hear(self, ids: list[str]) -> None:
+        """Note which processes answered; when it was not the one expected, or not always the same, ask some more."""
+        if (self.reached is False and any(ids)) or len({i for i in ids if i}) > 1:
+            path = f"{self.folder}{self.app.api}/app_id"
+            more = (self.ask(self.server, Request("pool", "GET", path, seconds=1.5)) for _ in range(4))
+            ids = [*ids, *map(app_id, more)]
+        self.app_ids = tuple(dict.fromkeys(i for i in ids if i))
+
     def learn(self, settings: dict[str, object], identity: str) -> None:
         """Take what the configuration through the proxy tells, and the id of the process that answered."""
         self.root = _text(settings.get("root"))
@@ -118,6 +127,7 @@ class Talk:
             not (self.app.server and self.app.server.tls), self.version, arrival.redirects if arrival else (),
             arrival.looped if arrival else False, self.root, self.direct_root, None, self.reached, self.wall, self.tls,
             self.stream, self.direct_stream, login_given=bool(self.public.authorization),
+            app_ids=self.app_ids,
         )
 
     def answers(
