@@ -73,6 +73,8 @@ def _reach(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
                 "unreachable": "proxy.live-nobody-there", "reset": "proxy.live-drops"}
     if proxied.redirects and answer.outcome != "answered":
         return None  # where the redirects lead is another check's
+    if outcomes.get(answer.outcome) == "proxy.live-nobody-there" and proxied.app == "dead":
+        return None  # the app is to be mended first, whatever stands before it
     if answer.outcome in outcomes:
         return found(outcomes[answer.outcome], proxied, page, host=urlsplit(proxied.public).hostname or "")
     if answer.outcome == "timeout":

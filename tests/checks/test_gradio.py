@@ -69,7 +69,7 @@ def test_a_normal_start_with_node_is_healthy(reader: Lab) -> None:
 def test_every_cause_of_these_families_is_whole(loaded: Loaded) -> None:
     families = ("proxy", "server", "client", "queue", "blocking", "gradio")
     causes = [c for c in loaded.knowledge.causes.values() if c.family in families]
-    assert len(causes) == 30
+    assert len(causes) == 31
     for cause in causes:
         assert cause.title.zh and cause.what.zh and cause.says and cause.remedies, cause.id
         assert cause.says[-1].zh and all(r.text.zh for r in cause.remedies), cause.id

@@ -186,10 +186,15 @@ def test_the_public_name_does_not_resolve(app: int, loaded: Loaded) -> None:
     assert ids(found)[:1] == ["proxy.dns"], (ids(found), seen(found))
 
 
-def test_nobody_listens_where_the_proxy_should_be(app: int, loaded: Loaded) -> None:
-    found = blind(loaded, app, f"http://127.0.0.1:{free_ports()[0]}")
-    assert found.verdict != "healthy"
-    assert "cannot be reached" in said(found)
+def test_nobody_listens_where_the_proxy_should_be(app: int, loaded: Loaded, tmp_path: Path) -> None:
+    with nginx(tmp_path / "nginx", to(app)) as url:
+        well = blind(loaded, app, url)
+        assert not ids(well), (ids(well), seen(well))
+    stopped = blind(loaded, app, url)
+    assert ids(stopped)[:1] == ["proxy.not-running"], (ids(stopped), seen(stopped))
+    assert stopped.causes[0].probability >= 0.5
+    assert url in stopped.causes[0].because.en
+    assert "cannot be reached" in said(stopped)
 
 
 def test_the_log_of_nginx_and_the_probing_agree(app: int, loaded: Loaded, tmp_path: Path) -> None:
