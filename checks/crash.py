@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 
-from gradio_doctor.sdk import Absent, Finding, KernelLog, LogEvents, Run, Source, check
+from gradio_doctor.sdk import Absent, ExceptionLink, Finding, KernelLog, LogEvents, Run, Source, check
 
 _NATIVE = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGTRAP", "SIGSYS"}
 _ENDED = {"SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"}
@@ -72,8 +73,11 @@ def crash_signal(run: Run, kernel: KernelLog | Absent) -> Iterator[Finding]:
         yield Finding(name, facts=facts, source=Source("kernel", "kernel log", time=event.time))
 
 
-_CRASHES = ("crash.faulthandler", "crash.segfault", "crash.abort")
-_DUMPED = ("Segmentation fault", "Aborted", "Bus error", "Floating point exception", "Fatal Python error")
+_CRASHES = ("crash.faulthandler", "crash.segfault", "crash.abort", "crash.illegal")
+_DUMPED = (
+    "Segmentation fault", "Aborted", "Bus error", "Floating point exception", "Fatal Python error",
+    "Illegal instruction",
+)
 
 
 @check("crash-python-stack", finds=("crash.python-stack",))
@@ -85,11 +89,28 @@ def crash_python_stack(log: LogEvents) -> Iterator[Finding]:
         link = traceback.first
         if not link.frames or not any(word in f"{link.type} {link.message}" for word in _DUMPED):
             continue
-        frame = link.own_frame or link.frames[-1]
-        facts = {"function": frame.function, "file": frame.file, "line": str(frame.line)}
+        frame, inner = link.own_frame or link.frames[-1], link.frames[-1]
+        facts = {
+            "function": frame.function, "file": frame.file, "line": str(frame.line), "thread": thread_of(log, link),
+            "place": f"{frame.file}:{frame.line}", "inner": f"{inner.function} ({inner.file}:{inner.line})",
+        }
         location = traceback.location
         yield Finding("crash.python-stack", facts=facts, source=link.source, location=location, witness="crash-stack")
         return
+
+
+_THREAD = re.compile(r"Current thread (0x[0-9a-f]{1,16}) (?:\[([^\]]{1,40})\] )?\(")
+
+
+def thread_of(log: LogEvents, link: ExceptionLink) -> str:
+    """The thread that crashed, by its stack's outermost frame, and by its name where Python tells it (3.14)."""
+    if link.frames and link.frames[0].function == "<module>":
+        return "MainThread"
+    header = log.get("crash.thread-header")
+    for text in [s.text for s in header.samples] if header else []:
+        if seen := _THREAD.search(text):
+            return f"thread {seen[2] or seen[1]}"
+    return "a thread"
 
 
 @check("crash-dump", finds=("crash.dumped-alive",))

@@ -25,7 +25,9 @@ HARDWARE_XIDS = frozenset({
     48, 61, 62, 63, 64, 74, 79, 81, 88, 92, 94, 95, 119, 120, 121, 140, 143, 149, *range(150, 160),
 })
 APPLICATION_XIDS = frozenset({6, 7, 8, 13, 31, 32, 43, 45, 69, 109})
-_BRAKES = ("temperature (hardware)", "power brake", "hardware slowdown")
+_HEAT = ("temperature (hardware)",)
+_BRAKES = ("power brake", "hardware slowdown")
+_BUSY = 20  # percent
 
 
 def troubled(log: LogEvents, run: Run | Absent) -> bool:
@@ -61,7 +63,9 @@ def gpu_live_device(gpus: Gpus, log: LogEvents, run: Run | Absent) -> Iterator[F
         yield Finding("gpu.hidden-by-variable", facts=facts, source=Source("process", gpus.visible_of or "environment"))
 
 
-@check("gpu-live-hardware", cost=0.1, finds=("gpu.ecc-errors", "gpu.memory-retiring", "gpu.xid-now", "gpu.xid-of-app"))
+@check("gpu-live-hardware", cost=0.1, finds=(
+    "gpu.ecc-errors", "gpu.memory-retiring", "gpu.remap-failed", "gpu.held-back", "gpu.xid-now", "gpu.xid-of-app",
+))
 def gpu_live_hardware(
     gpus: Gpus, log: LogEvents, run: Run | Absent, kernel: KernelLog | Absent, instances: Instances | Absent,
 ) -> Iterator[Finding]:
@@ -72,8 +76,12 @@ def gpu_live_hardware(
         facts = {"device": device.label, "index": str(device.index)}
         if device.uncorrected:
             yield Finding("gpu.ecc-errors", facts=facts | {"count": str(device.uncorrected)}, source=_source(device))
-        if device.retiring:
+        if device.remap_failed:
+            yield Finding("gpu.remap-failed", facts=facts, source=_source(device))
+        elif device.retiring:
             yield Finding("gpu.memory-retiring", facts=facts, source=_source(device))
+        if reasons := held_back(device):
+            yield Finding("gpu.held-back", facts=facts | _held_facts(device, reasons), source=_source(device))
     pids = set() if isinstance(instances, Absent) else {p.pid for p in instances.all}
     pids |= set() if isinstance(run, Absent) else {run.pid}
     for xid in () if isinstance(kernel, Absent) else kernel.xids:
@@ -126,11 +134,23 @@ def gpu_live_level(gpus: Gpus) -> Iterator[Finding]:
             facts = {"device": device.label, "used": in_words(device.used or 0), "total": in_words(device.total or 0),
                      "percent": f"{percent:.0f}", "alert": f"{gpus.alert:g}"}
             yield Finding("gpu.memory-short", facts=facts, source=_source(device))
-        reasons = [r for r in device.throttled if r in _BRAKES]
-        if reasons:
-            temperature = "?" if device.temperature is None else str(device.temperature)
-            facts = {"device": device.label, "reasons": ", ".join(reasons), "temperature": temperature}
-            yield Finding("gpu.clocks-held-down", facts=facts, source=_source(device))
+        if reasons := held_back(device):
+            yield Finding("gpu.clocks-held-down", facts=_held_facts(device, reasons), source=_source(device))
+
+
+def held_back(device: Gpu) -> list[str]:
+    """Why a card's clocks are held down, as far as that is no ordinary thing: a cap on power under load is one.
+
+    An idle card reports hardware slowdown while it changes clocks; heat is told whether it works or not.
+    """
+    busy = device.utilisation is None or device.utilisation >= _BUSY
+    return [r for r in device.throttled if r in _HEAT or (busy and r in _BRAKES)]
+
+
+def _held_facts(device: Gpu, reasons: list[str]) -> dict[str, str]:
+    temperature = "?" if device.temperature is None else str(device.temperature)
+    busy = "?" if device.utilisation is None else str(device.utilisation)
+    return {"device": device.label, "reasons": ", ".join(reasons), "temperature": temperature, "busy": busy}
 
 
 def _source(device: Gpu) -> Source:

@@ -97,7 +97,9 @@ def _named(card: Gpu, runs: Runs, told: Account | None, only: str = "") -> Itera
     for holder in others:
         if holder.kind in seen or holder.amount < _WORTH * whole:
             continue
-        facts = _card_facts(card, runs, told) | _holder_facts(holder, others)
+        facts = _card_facts(card, runs, told)
+        facts |= {"amount": facts["others"]} if not whole else {}  # the driver does not say who has how much of it
+        facts |= _holder_facts(holder, others)
         shares = () if seen else (shares_of(card, runs),)
         seen.add(holder.kind)
         yield Finding(only or _FINDING[holder.kind], facts=facts, source=_source(card), witness=_WITNESS, shares=shares)

@@ -144,6 +144,24 @@ def limits_disks_live(paths: Paths, log: LogEvents | Absent = _UNSEEN) -> Iterat
         return
 
 
+@check("limits-permission-live", finds=("limits.temp-refused", "limits.temp-refused-idle"))
+def limits_permission_live(paths: Paths, http: HttpAnswers | Absent = _UNSEEN) -> Iterator[Finding]:
+    """A serving app that may not write its temporary directory: every upload and output file fails.
+
+    An app without files on its page never writes there: then it is a prediction. The other directories may go unused.
+    """
+    if not isinstance(http, HttpAnswers) or not http.is_gradio:
+        return
+    for entry in paths.entries:
+        if entry.role != "temp" or not entry.problem or "no inodes" in entry.problem:  # no room is no permission
+            continue
+        facts = {"path": entry.path, "problem": entry.problem, "owner": entry.owner or "?", "judged": entry.judged}
+        facts["user"] = paths.user or "?"
+        name = "limits.temp-refused" if paths.files else "limits.temp-refused-idle"
+        yield Finding(name, facts=facts, source=Source("file", entry.path))
+        return
+
+
 @check("limits-quota-live", finds=("limits.throttled-now",), cost=1.0)
 def limits_quota_live(
     cgroup: Cgroup, http: HttpAnswers | Absent = _UNSEEN, run: Run | Absent = _UNSEEN

@@ -66,7 +66,7 @@ def leak_of(curve: MemoryCurve) -> Slope | None:
     return slope if min(gains) > 0 and not fading and kept else None
 
 
-@check("memory-growth-live", finds=("memory.grows-steadily",), cost=30.0)
+@check("memory-growth-live", finds=("memory.grows-steadily", "memory.served-meanwhile"), cost=30.0)
 def memory_growth_live(curve: MemoryCurve) -> Iterator[Finding]:
     """Memory that grows in every part of the time it was watched, at a rate that does not fade."""
     slope = leak_of(curve)
@@ -79,6 +79,10 @@ def memory_growth_live(curve: MemoryCurve) -> Iterator[Finding]:
         "seconds": f"{curve.seconds:.0f}", "from": in_words(first), "to": in_words(last), "pid": str(curve.pid),
         "rate": in_words(60 * slope.rate), "low": in_words(60 * slope.low), "high": in_words(60 * slope.high),
         "cpu": f"{curve.cpu:.1f}",
+        "connections": "?" if curve.connections is None else str(curve.connections),
         "until": f"; in about {left:.0f} minutes it is at the limit of {in_words(curve.limit or 0)}" if left else " ",
     }
-    yield Finding("memory.grows-steadily", facts=facts, source=Source("process", f"pid {curve.pid}"))
+    source = Source("process", f"pid {curve.pid}")
+    yield Finding("memory.grows-steadily", facts=facts, source=source)
+    if curve.connections is not None:
+        yield Finding("memory.served-meanwhile", facts=facts, source=source)

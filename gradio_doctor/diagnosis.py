@@ -86,9 +86,10 @@ class CauseFound:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What may go wrong, read off the source: nothing says that it does now. `causes` are what it would lead to.
+    """What may go wrong, read off the source or off what the system has left: nothing says that it does now.
 
-    `chain` is the way through the user's code, the place where it happens last.
+    `causes` are what it would lead to; `chain` is the way through the user's code, the place where it happens last;
+    `measured` is True when it was read off the running system and not off files.
     """
 
     finding: str
@@ -97,6 +98,7 @@ class Prediction:
     causes: tuple[str, ...]
     chain: tuple[Location, ...] = ()
     fix: Prose | None = None
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True)

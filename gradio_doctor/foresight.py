@@ -1,4 +1,4 @@
-"""What may go wrong: predictions read off the source. They never make a cause, and never change the verdict."""
+"""What may go wrong, read off source or system: predictions make no cause, and never change the verdict."""
 
 from __future__ import annotations
 
@@ -31,5 +31,12 @@ def predictions(
             continue
         chain = finding.chain or ((finding.location,) if finding.location else ())
         fix = fill_prose(kind.fix, finding.facts) if kind.fix else None
-        out.append(Prediction(finding.id, kind.predicts, finding_text(knowledge, finding), causes, chain, fix))
+        text = finding_text(knowledge, finding)
+        out.append(Prediction(finding.id, kind.predicts, text, causes, chain, fix, _measured(finding)))
     return tuple(sorted(dict.fromkeys(out), key=lambda p: -SEVERITIES.index(p.severity)))[:MOST]
+
+
+def _measured(finding: Finding) -> bool:
+    """True for what was seen of the system now: it has no place in a file."""
+    source = finding.source
+    return not finding.chain and finding.location is None and source is not None and source.line is None

@@ -41,7 +41,8 @@ class Gpu:
 
     None is what the driver does not tell. `reserved` is what driver and firmware keep for themselves; it is not part
     of `used` where it is known. `throttled` are the reasons for which clocks are held down, without idling.
-    `uncorrected` are ECC errors since the driver was loaded; `retiring` when rows or pages wait for a reset.
+    `uncorrected` are ECC errors since the driver was loaded; `retiring` when rows or pages wait for a reset, and
+    `remap_failed` when there was no spare row left for a faulty one.
     `processes_known` is False when the driver refuses the list. `unread` are calls that failed, with NVML's word.
     """
 
@@ -67,6 +68,7 @@ class Gpu:
     lost: bool = False
     hidden: bool = False  # by the app's CUDA_VISIBLE_DEVICES
     unread: tuple[tuple[str, str], ...] = ()
+    remap_failed: bool | None = None
 
     @property
     def label(self) -> str:

@@ -154,7 +154,9 @@ class MemoryCurve:
     """The resident memory of the app's processes together, watched: (seconds since the first look, bytes).
 
     `cpu` is the CPU time they used meanwhile: what does nothing cannot show a leak. `limit` is the smallest memory
-    limit that binds them. `processes` counts them at the end; when that changed the curve is cut short.
+    limit that binds them. `processes` counts them at the end; when that changed the curve is cut short. `connections`
+    were opened meanwhile to any server in the app's network namespace, None where that is not told: an upper bound of
+    those to the app, each of which may carry several requests.
     """
 
     pid: int
@@ -162,6 +164,7 @@ class MemoryCurve:
     cpu: float = 0.0
     limit: int | None = None
     processes: int = 1
+    connections: int | None = None
 
     @property
     def seconds(self) -> float:

@@ -89,6 +89,11 @@ class PathAccess:
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """The directories Gradio uses, tried harmlessly (nothing is created)."""
+    """The directories Gradio uses, tried harmlessly (nothing is created).
+
+    `files` says whether the running app's page takes or shows files (None: it did not tell). `user` is who runs it.
+    """
 
     entries: tuple[PathAccess, ...]
+    files: bool | None = None
+    user: str = ""

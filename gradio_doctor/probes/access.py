@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradio_doctor.probes.acl import acl_of, granted
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -16,11 +18,14 @@ class Reader:
 
     `uid` None asks the kernel about ourselves; else mode bits decide for that user (access() always says yes to root,
     and only knows ourselves). `root` is put before every path: "/proc/PID/root" for a process in a container.
+    `overrides` are the ranges of uids whose files permissions do not keep it from (CAP_DAC_OVERRIDE, which holds for
+    what its user namespace maps); None: root has it, nobody else.
     """
 
     uid: int | None = None
     groups: frozenset[int] = frozenset()
     root: str = ""
+    overrides: tuple[range, ...] | None = None
 
     def problem(self, path: str) -> str:
         """Why a directory cannot be made there or written to, in words; "" when it can. Nothing is created."""
@@ -61,15 +66,17 @@ class Reader:
 
     def _allowed(self, place: Path, bits: int) -> bool:
         found = place.stat()
-        if self.uid == 0:
+        if any(found.st_uid in uids for uids in self.overrides) if self.overrides is not None else self.uid == 0:
             return True
+        if entries := acl_of(place):
+            return granted(entries, found.st_uid, found.st_gid, self.uid or 0, self.groups, bits)
         if found.st_uid == self.uid:
-            granted = found.st_mode >> 6
+            given = found.st_mode >> 6
         elif found.st_gid in self.groups:
-            granted = found.st_mode >> 3
+            given = found.st_mode >> 3
         else:
-            granted = found.st_mode
-        return granted & bits == bits
+            given = found.st_mode
+        return given & bits == bits
 
 
 def nearest_existing(path: Path) -> Path:

@@ -97,6 +97,7 @@ def device(handle: Any, index: int) -> dict[str, Any]:
     asker.ask("throttled", lambda: throttling(handle))
     asker.ask("uncorrected", lambda: pynvml.nvmlDeviceGetTotalEccErrors(handle, ECC_UNCORRECTED, ECC_SINCE_LOAD))
     asker.ask("retiring", lambda: retiring(handle))
+    asker.ask("remap_failed", lambda: bool(pynvml.nvmlDeviceGetRemappedRows(handle)[3]))
     asker.ask("capability", lambda: list(pynvml.nvmlDeviceGetCudaComputeCapability(handle)))
     asker.ask("mode", lambda: pynvml.nvmlDeviceGetComputeMode(handle))
     asker.ask("pci", lambda: pynvml.nvmlDeviceGetPciInfo(handle).busId)

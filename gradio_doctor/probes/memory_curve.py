@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gradio_doctor.evidence import Absent, Cgroup, MemoryCurve, Process
@@ -35,7 +36,7 @@ def probe_memory_curve(context: Context) -> MemoryCurve | Absent:
     groups = context.get(Cgroup)
     curve = watch_memory(members, seconds)
     limits = [g.limit for g in groups.memory if g.limit] if isinstance(groups, Cgroup) else []
-    return MemoryCurve(curve.pid, curve.points, curve.cpu, min(limits, default=None), curve.processes)
+    return replace(curve, limit=min(limits, default=None))
 
 
 def watch_memory(members: Sequence[Process], seconds: float, proc: Path = Path("/proc")) -> MemoryCurve:
@@ -47,7 +48,7 @@ def watch_memory(members: Sequence[Process], seconds: float, proc: Path = Path("
     points: list[tuple[float, int]] = []
     begun = time.monotonic()
     pids = [p.pid for p in members]
-    cpu = _cpu(pids, proc)
+    cpu, opened = _cpu(pids, proc), opened_so_far(pids[0], proc)
     while (at := time.monotonic() - begun) <= seconds + pause / 2:
         sizes = {pid: size for pid in pids if (size := resident(pid, proc)) is not None}
         if pids[0] not in sizes:
@@ -57,7 +58,24 @@ def watch_memory(members: Sequence[Process], seconds: float, proc: Path = Path("
         points.append((round(at, 3), sum(sizes.values())))
         time.sleep(pause)
     used = _cpu(pids, proc) - cpu
-    return MemoryCurve(members[0].pid, tuple(points), max(used, 0.0), None, len(pids))
+    last = opened_so_far(members[0].pid, proc)
+    came = max(last - opened, 0) if last is not None and opened is not None else None
+    return MemoryCurve(members[0].pid, tuple(points), max(used, 0.0), None, len(pids), came)
+
+
+def opened_so_far(pid: int, proc: Path = Path("/proc")) -> int | None:
+    """TCP connections that came in to a process's network namespace so far (PassiveOpens); None: not told.
+
+    The kernel counts neither accepts by socket nor, in /proc/PID/io, what asyncio reads from sockets; Gradio's own
+    count (/monitoring/summary) is taken anew after many events only, and leaves out those without the queue.
+    """
+    try:
+        lines = (proc / str(pid) / "net" / "snmp").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    names, values = ([*line.split(), ""] for line in [*(s for s in lines if s.startswith("Tcp:")), "", ""][:2])
+    found = dict(zip(names, values, strict=False)).get("PassiveOpens", "")
+    return int(found) if found.isdigit() else None
 
 
 def resident(pid: int, proc: Path = Path("/proc")) -> int | None:

@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gradio_doctor.evidence import Absent, PathAccess, Paths, Process, Run
+from gradio_doctor.evidence import Absent, HttpAnswers, PathAccess, Paths, Process, Run
 from gradio_doctor.probes.access import Reader, nearest_existing, room
 from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.environment import whole_environment
+from gradio_doctor.probes.page_files import shows_files
 from gradio_doctor.probes.processes import user_name
 from gradio_doctor.probes.redact import clean
 
 _MOST_PATH = 4096
+_CAP_DAC_OVERRIDE = 1  # linux/capability.h
 
 
 def probe_paths(context: Context) -> Paths | Absent:
@@ -31,7 +33,9 @@ def probe_paths(context: Context) -> Paths | Absent:
         return reader
     directory = _directory(context, process)
     wanted = _wanted(variables, directory, reader, _log_of(process))
-    return Paths(tuple(_access(path, role, process, reader) for role, path in wanted))
+    entries = tuple(_access(path, role, process, reader) for role, path in wanted)
+    refused = any(e.problem and e.role == "temp" for e in entries)
+    return Paths(entries, shows_files(context.known(HttpAnswers)) if refused else None, process.user if process else "")
 
 
 def _directory(context: Context, process: Process | None) -> str:
@@ -125,10 +129,10 @@ def _reader(process: Process | None) -> Reader | Absent:
 
     try:
         uid = psutil.Process(process.pid).uids().effective
-        root = _root(process.pid)
-        if uid == os.geteuid() and not root:
+        root, overrides = _root(process.pid), overridden(process.pid)
+        if uid == os.geteuid() and not root and overrides == overridden("self"):
             return Reader()
-        return Reader(uid, _groups(process.pid), root)
+        return Reader(uid, _groups(process.pid), root, overrides)
     except psutil.NoSuchProcess:
         return Absent(f"process {process.pid} has ended")
     except (psutil.Error, OSError) as error:
@@ -145,6 +149,22 @@ def _root(pid: int) -> str:
     if own.readlink() == theirs.readlink() and Path(root).readlink() == Path("/"):
         return ""
     return root
+
+
+def overridden(pid: int | str) -> tuple[range, ...] | None:
+    """The uids whose files a process may use whatever their permissions say, as we number them; None: not told."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
+        mapped = Path(f"/proc/{pid}/uid_map").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    held = next((line.partition(":")[2].strip() for line in status if line.startswith("CapEff:")), "")
+    if not held:
+        return None
+    if not int(held, 16) >> _CAP_DAC_OVERRIDE & 1:
+        return ()
+    rows = [[int(n) for n in line.split()] for line in mapped]
+    return tuple(range(row[1], row[1] + row[2]) for row in rows if len(row) == 3)
 
 
 def _groups(pid: int) -> frozenset[int]:

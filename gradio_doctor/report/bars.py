@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from gradio_doctor.diagnosis import Item
 from gradio_doctor.evidence import Share, Shares
 from gradio_doctor.report.line import Line
 from gradio_doctor.report.words import WORDS
 from gradio_doctor.sizes import in_words
 
 WIDTH = 50  # columns of a bar: with the widest indent and its brackets, well inside of 80
+_NOISE = 1e-12  # sums of floats
 _FILLS, _FREE = "█▓▒░", "·"
+
+
+def bars_for(items: Sequence[Item]) -> list[list[Shares]]:
+    """Which resources to draw under each piece of evidence: each once, as measured where a log tells of it, too."""
+    measured = {s.resource for item in items if not _is_log(item) for s in item.shares}
+    told: set[tuple[str, str]] = set()
+    out: list[list[Shares]] = []
+    for item in items:
+        new = [s for s in item.shares if (s.resource, s.name) not in told
+               and not (_is_log(item) and s.resource in measured)]  # fmt: skip
+        told |= {(s.resource, s.name) for s in new}
+        out.append(new)
+    return out
+
+
+def _is_log(item: Item) -> bool:
+    return item.source is not None and item.source.kind == "log"
 
 
 def bar_lines(shares: Shares, lang: str, indent: int = 6) -> Iterator[Line]:
@@ -31,11 +50,17 @@ def bar_lines(shares: Shares, lang: str, indent: int = 6) -> Iterator[Line]:
 
 
 def bar(amounts: Sequence[float], total: float, width: int = WIDTH) -> str:
-    """Exactly `width` characters, in proportion; who holds anything at all gets at least one."""
+    """Exactly `width` characters, in proportion; who holds anything at all gets at least one, and so does what is free.
+
+    A cell is free only when something is: full is drawn full, however it rounds.
+    """
     whole = max(total, sum(amounts))
     cells = [max(round(width * a / whole), 1) if a > 0 else 0 for a in amounts]
-    while sum(cells) > width:
+    most = width - 1 if sum(amounts) < whole * (1 - _NOISE) else width
+    while sum(cells) > most:
         cells[cells.index(max(cells))] -= 1
+    while most == width and 0 < sum(cells) < width:
+        cells[cells.index(max(cells))] += 1
     used = "".join(fill * count for fill, count in zip(_FILLS, cells, strict=False))
     return used + _FREE * (width - len(used))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradio_doctor import __version__
 from gradio_doctor.diagnosis import CauseFound, Diagnosis, Fix, Item
 from gradio_doctor.report.ahead import ahead
-from gradio_doctor.report.bars import bar_lines
+from gradio_doctor.report.bars import bar_lines, bars_for
 from gradio_doctor.report.curve import curve_lines
 from gradio_doctor.report.line import Line, heading, more, with_block
 from gradio_doctor.report.places import script_of
@@ -74,10 +74,10 @@ def _cause(cause: CauseFound, script: str, lang: str, verbosity: int) -> Iterato
     if verbosity >= 0:
         yield from heading("evidence", lang)
         shown = seen if verbosity else seen[:_MOST_EVIDENCE]
-        for item in shown:
+        for item, bars in zip(shown, bars_for(shown), strict=True):
             yield _evidence(item, lang, verbosity)
             yield from (Line(f"| {text}", "code", 6, 0) for text in item.context)
-            yield from (line for shares in item.shares for line in bar_lines(shares, lang))
+            yield from (line for shares in bars for line in bar_lines(shares, lang))
         yield from more(len(seen) - len(shown), lang)
         if verbosity:
             for item in (i for i in cause.evidence if not i.seen):

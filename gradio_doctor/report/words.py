@@ -43,6 +43,9 @@ WORDS = {
     "predictions": Prose(
         "May go wrong (read off the source; nothing was seen of it)", "可能出问题（从源代码看出，目前未见发生）"
     ),
+    "predictions-measured": Prose(
+        "May go wrong (measured on this system; nothing was seen of it)", "可能出问题（在本系统上测得，目前未见发生）"
+    ),
     "time-line": Prose("Time line", "时间线"),
     "until": Prose("until", "直到"),
     "path": Prose("How it was found", "诊断路径"),

@@ -11,6 +11,7 @@ from checks.limits_live import (
     limits_descriptors_live,
     limits_disks_live,
     limits_group_tasks_live,
+    limits_permission_live,
     limits_quota_live,
     limits_tasks_live,
     limits_watches_live,
@@ -113,6 +114,32 @@ class TestTasks:
 
 
 FULL = PathAccess("/tmp/gradio", "temp", free=0, total=4 * 2**20, inodes_free=100, inodes=1000)
+
+
+class TestPermission:
+    """What an app that serves may not write counts where its page has to do with files."""
+
+    serving = HttpAnswers("http://127.0.0.1:7860", (), is_gradio=True)
+    refused = PathAccess("/tmp/gradio", "temp", "no permission to write", "root")
+
+    @pytest.mark.parametrize(
+        ("files", "name"),
+        [(True, "limits.temp-refused"), (False, "limits.temp-refused-idle"), (None, "limits.temp-refused-idle")],
+    )
+    def test_temporary_directory(self, files: bool | None, name: str) -> None:
+        [one] = found(limits_permission_live, Paths((self.refused,), files, "gradio"), self.serving)
+        assert (one.id, one.facts["user"], one.facts["path"]) == (name, "gradio", "/tmp/gradio")
+
+    @pytest.mark.parametrize("entry", [
+        PathAccess("/tmp/gradio", "temp"), PathAccess("/home/x/.cache", "cache", "no permission to write"),
+        PathAccess("/srv/.gradio", "cwd", "read-only file system"),
+        PathAccess("/tmp/gradio", "temp", "no inodes left on its file system"),
+    ])
+    def test_what_it_can_do_without(self, entry: PathAccess) -> None:
+        assert not found(limits_permission_live, Paths((entry,), True), self.serving)
+
+    def test_an_app_that_does_not_serve_is_judged_by_its_start(self) -> None:
+        assert not found(limits_permission_live, Paths((self.refused,), True), NOBODY)
 
 
 class TestDisks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -136,3 +137,25 @@ def test_clocks_held_down_for_want_of_power_are_ordinary() -> None:
     assert ids(gpu_live_level, Gpus((hot,))) == {"gpu.clocks-held-down"}
     capped = Gpu(0, "GPU-0", "L4", throttled=("power limit", "temperature (software)"))
     assert ids(gpu_live_level, Gpus((capped,))) == set()
+
+
+@pytest.mark.parametrize(
+    ("reasons", "busy", "told"),
+    [
+        (("power limit",), 100, False), (("temperature (software)",), 100, False),
+        (("hardware slowdown",), 0, False), (("hardware slowdown",), 90, True), (("power brake",), None, True),
+        (("temperature (hardware)",), 0, True), ((), 100, False),
+    ],
+)
+def test_clocks_held_down_for_no_ordinary_reason(reasons: tuple[str, ...], busy: int | None, told: bool) -> None:
+    card = Gpus((replace(L4, throttled=reasons, utilisation=busy),))
+    assert ("gpu.clocks-held-down" in ids(gpu_live_level, card)) is told
+    assert ("gpu.held-back" in ids(gpu_live_hardware, card, TROUBLE, NONE, NONE, NONE)) is told
+    assert not ids(gpu_live_hardware, card, QUIET, NONE, NONE, NONE)
+
+
+def test_memory_that_cannot_be_replaced() -> None:
+    for card, found in ((replace(L4, remap_failed=True, retiring=True), {"gpu.remap-failed"}),
+                        (replace(L4, retiring=True), {"gpu.memory-retiring"}),
+                        (replace(L4, uncorrected=0, remap_failed=False), set())):
+        assert ids(gpu_live_hardware, Gpus((card,)), TROUBLE, NONE, NONE, NONE) == found

@@ -56,6 +56,29 @@ def test_an_app_that_does_well_without_is_healthy(lab: Lab, port: int, nvml: Nvm
         doctor("diagnose", app, cwd=lab.directory, env=nvml.environment).assert_healthy()
 
 
+FAULTED = failing("CUDA error: unspecified launch failure", "AcceleratorError")
+
+
+@pytest.mark.parametrize(
+    ("says", "finding"), [(["ecc 2"], "gpu.ecc-errors"), (["remapped 0 1", "throttled 0x48"], "gpu.remap-failed")]
+)
+def test_the_card_fails(lab: Lab, port: int, nvml: Nvml, says: list[str], finding: str) -> None:
+    nvml.say(f"gpu {CARD} 100", *says)
+    app = write_app(lab.directory, FAULTED, port=port)
+    report = doctor("diagnose", app, cwd=lab.directory, env=nvml.environment)
+    top = report.assert_first("gpu.hardware")
+    assert finding in seen(top)
+
+
+def test_the_same_error_on_a_sound_card_is_the_kernels(lab: Lab, port: int, nvml: Nvml) -> None:
+    """The twin: at its power limit, rows remapped long ago that wait for nothing, slow clocks while it idles."""
+    nvml.say(f"gpu {CARD} 100", "throttled 0xc", "ecc 0", "utilisation 0", "temperature 60")
+    app = write_app(lab.directory, FAULTED, port=port)
+    report = doctor("diagnose", app, cwd=lab.directory, env=nvml.environment)
+    report.assert_first("gpu.kernel-fault")
+    assert "gpu.hardware" not in report.ids
+
+
 def test_torch_was_not_built_for_the_card(lab: Lab, port: int, nvml: Nvml, tmp_path: Path) -> None:
     """The card's generation against torch/version.py of the app's own interpreter; nothing of it is imported."""
     nvml.say("gpu 32607 100 NVIDIA GeForce RTX 5090", "capability 12 0")

@@ -19,35 +19,59 @@ HOLDER = Path(__file__).with_name("cuda_holder.py")
 MIB = 2**20
 
 
+DATA_CENTRE = ("H100", "H200", "A100", "B200")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def awake() -> None:
+    """Without persistence mode the first question loads the driver, which takes longer than we wait for an answer."""
+    assert ask_nvml(60).fault == ""
+
+
 @pytest.fixture
 def hold(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A process of another script that holds nearly all that is free."""
     (card, *_) = ask_nvml().devices
     assert card.free is not None
+    place = tmp_path / "elsewhere"  # not the app's directory: it is no run of the app
+    place.mkdir()
     command = [sys.executable, str(HOLDER), str(int(0.93 * card.free / MIB))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() == "holding"
-        yield process
-        process.kill()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=place) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().strip() == "holding"
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_driver_tells_it_all() -> None:
     told = ask_nvml()
     assert told.fault == "", told
     assert told.driver and told.nvml and told.cuda
-    for card in told.devices:
+    assert whole(told)
+    for card in whole(told):
         assert card.name and card.uuid and card.total and card.used is not None and card.free is not None
         assert card.used + card.free + (card.reserved or 0) <= card.total * 1.01
         assert card.capability is not None and card.temperature is not None
 
 
+def test_the_state_of_a_sound_card_is_read_and_does_not_alarm() -> None:
+    """What consumer cards refuse, cards of data centres tell; one that is lent to us has no failing memory."""
+    for card in whole(ask_nvml()):
+        if any(name in card.name for name in DATA_CENTRE):
+            assert not {"throttled", "uncorrected", "retiring", "remap_failed"} & {name for name, _ in card.unread}
+            assert not card.uncorrected and card.remap_failed is False, card
+
+
 def test_it_agrees_with_nvidia_smi() -> None:
-    query = ["nvidia-smi", "--query-gpu=index,uuid,name,memory.total,driver_version", "--format=csv,noheader,nounits"]
-    rows = subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip().splitlines()
+    query = ["nvidia-smi", "--query-gpu=index,uuid,name,driver_version,memory.total", "--format=csv,noheader,nounits"]
+    rows = subprocess.run(query, capture_output=True, text=True, check=True, timeout=60).stdout.strip().splitlines()
     told = ask_nvml()
-    seen = [f"{d.index}, {d.uuid}, {d.name}, {(d.total or 0) // MIB}, {told.driver}" for d in whole(told)]
-    assert seen == rows
+    for row, card in zip(rows, whole(told), strict=True):
+        *names, size = row.split(", ")
+        assert names == [str(card.index), card.uuid, card.name, told.driver]
+        assert abs(int(size) - (card.total or 0) / MIB) <= 1  # it rounds
 
 
 def whole(told: Gpus) -> list:  # type: ignore[type-arg]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
 import threading
 import urllib.request
 from contextlib import suppress
@@ -24,6 +26,7 @@ EXECUTES = """
 """
 UNDEFINED = r'b"\x0f\x0b" if platform.machine() == "x86_64" else bytes(4)'  # ud2, udf #0
 RETURNS = r'b"\xc3" if platform.machine() == "x86_64" else b"\xc0\x03\x5f\xd6"'
+FLAGS = platform.machine() == "x86_64"  # the flags of other CPUs are not judged
 FORKS = """
     import os, threading, time
     import gradio as gr
@@ -63,7 +66,38 @@ def test_instruction_that_the_cpu_lacks(lab: Lab, port: int) -> None:
     write_app(lab.directory, EXECUTES, code=UNDEFINED, port=port)
     top = doctor("diagnose", "app.py", cwd=lab.directory).assert_first("crash.illegal-instruction")
     assert any("SIGILL" in e["text"] for e in top["evidence"])
+    assert any(e["finding"].startswith("crash.cpu-") for e in top["evidence"] if e["seen"]) or not FLAGS
     write_app(lab.directory, EXECUTES, code=RETURNS, port=port)
+    doctor("diagnose", "app.py", cwd=lab.directory).assert_healthy()
+
+
+CALLS = """
+    import ctypes, faulthandler
+    import gradio as gr
+
+    faulthandler.enable()
+    library = ctypes.CDLL({library!r})
+
+    def compute(place):
+        return library.touch(place)
+
+    compute(ctypes.byref(ctypes.c_int(1)) if {healthy} else None)
+    gr.Interface(lambda x: x, "text", "text").launch(server_port={port})
+"""
+
+
+def test_fault_in_a_compiled_library(lab: Lab, port: int) -> None:
+    """The frame is faulthandler's, the library the kernel's (where its log may be read, and it keeps such lines)."""
+    source, library = lab.directory / "faulty.c", lab.directory / "libfaulty.so"
+    source.write_text("int touch(int *place) { return *place; }\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(source)], check=True, timeout=60)
+    write_app(lab.directory, CALLS, library=str(library), healthy=False, port=port)
+    top = doctor("diagnose", "app.py", cwd=lab.directory).assert_first("crash.native")
+    assert (top["location"]["function"], top["location"]["line"]) == ("compute", 8)
+    lines = {e["text"] for e in top["evidence"] if e["finding"] == "crash.kernel-fault-line"}
+    assert not lines or "libfaulty.so" in top["says"]
+    assert "compute" in top["says"] or "libfaulty.so" in top["says"]
+    write_app(lab.directory, CALLS, library=str(library), healthy=True, port=port)
     doctor("diagnose", "app.py", cwd=lab.directory).assert_healthy()
 
 

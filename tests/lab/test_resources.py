@@ -241,6 +241,8 @@ def test_leak(lab: Lab, port: int) -> None:
     assert report.ids[:1] == ["memory.leak"] and report.top["role"] == "root", report.describe()
     curve = report.data["memory_curve"]
     assert curve["points"][-1][1] > curve["points"][0][1] + 10 * 2**20
+    [served] = [e["text"] for e in report.top["evidence"] if e["finding"] == "memory.served-meanwhile"]
+    assert int(served.split()[1]) >= 1
 
 
 THRIFTY = """

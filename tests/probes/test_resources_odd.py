@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from gradio_doctor.probes.cgroup_files import group_directories, levels
 from gradio_doctor.probes.cores import find_core
 from gradio_doctor.probes.descriptors import Descriptors, kind_of, look_at_descriptors, named
 from gradio_doctor.probes.host_memory import read_host_memory
-from gradio_doctor.probes.memory_curve import resident
+from gradio_doctor.probes.memory_curve import opened_so_far, resident
 from gradio_doctor.probes.usages import read_limits, read_usage
 from gradio_doctor.report.bars import WIDTH, bar, bar_lines
 from gradio_doctor.report.curve import HEIGHT, chart
@@ -127,3 +129,21 @@ def test_no_bar_without_a_limit(total: int) -> None:
 def test_a_chart_is_never_empty_below(sizes: list[int]) -> None:
     rows = chart(sizes, min(sizes), max(sizes))
     assert len(rows) == HEIGHT and {len(r) for r in rows} == {min(60, len(sizes))} and " " not in rows[-1]
+
+
+def test_connections_that_came_in(tmp_path: Path) -> None:
+    """Counted by the kernel for the network namespace; other kernels, and ended processes, tell nothing."""
+    before = opened_so_far(os.getpid())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for _ in range(3):
+            socket.create_connection(server.getsockname()).close()
+    after = opened_so_far(os.getpid())
+    assert before is not None and after is not None and after - before >= 3
+    assert opened_so_far(5, tmp_path) is None
+    (tmp_path / "5" / "net").mkdir(parents=True)
+    for text, count in (
+        ("", None), ("Tcp: A PassiveOpens\n", None),
+        ("Tcp: A PassiveOpens\nTcp: 1 7\n", 7), ("Tcp: A\nTcp: 1\n", None),
+    ):
+        (tmp_path / "5" / "net" / "snmp").write_text(text)
+        assert opened_so_far(5, tmp_path) == count

@@ -38,6 +38,16 @@ def test_it_is_told_with_the_way_to_the_line() -> None:
     ]
 
 
+def test_what_was_measured_has_a_heading_of_its_own() -> None:
+    measured = Prediction("limits.little-space", "info", Prose("41 MiB are free"), ("limits.disk-full",), measured=True)
+    text = render_plain(diagnosis(predictions=(measured,)))
+    assert "read off the source" not in text
+    assert text.index("May go wrong (measured on this system") < text.index("41 MiB are free")
+    both = render_plain(diagnosis(predictions=(measured, prediction())))
+    order = ["read off the source", "comes to time.sleep", "measured on this system", "41 MiB are free"]
+    assert sorted(order, key=both.index) == order
+
+
 def test_in_chinese() -> None:
     text = render_plain(diagnosis(predictions=(prediction(),)), "zh")
     assert "可能出问题" in text

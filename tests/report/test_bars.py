@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from rich.text import Text
 
-from gradio_doctor.diagnosis import Diagnosis
-from gradio_doctor.evidence import Share, SharedResource, ShareRole, Shares
+from gradio_doctor.diagnosis import Diagnosis, Item
+from gradio_doctor.evidence import Share, SharedResource, ShareRole, Shares, Source
 from gradio_doctor.report.bars import WIDTH, bar, bar_lines
 from gradio_doctor.report.json_report import render_json
 from gradio_doctor.report.text import plain, render_plain, render_rich
@@ -141,3 +141,36 @@ def test_evidence_without_shares_has_none_in_json() -> None:
 )
 def test_sizes_in_words(size: float, words: str) -> None:
     assert in_words(size) == words
+
+
+@pytest.mark.parametrize(
+    ("amounts", "total", "free"),
+    [([1, 1, 1], 3, 0), ([33.4, 33.3, 33.3], 100, 0), ([1e-9, 100], 100, 0), ([99.99], 100, 1),
+     ([49, 49, 1.999], 100, 1), ([], 100, WIDTH), ([0], 100, WIDTH), ([160], 160, 0), ([200], 160, 0)],
+)
+def test_full_is_drawn_full_and_the_last_bit_free_is_seen(amounts: list[float], total: float, free: int) -> None:
+    drawn = bar(amounts, total)
+    assert len(drawn) == WIDTH and drawn.count("·") == free
+
+
+@given(st.lists(st.floats(0.001, 1e6), min_size=1, max_size=4), st.booleans())
+def test_a_cell_is_free_exactly_when_something_is(amounts: list[float], full: bool) -> None:
+    total = sum(amounts) * (1 if full else 1.01)
+    assert ("·" in bar(amounts, total)) is not full
+
+
+def heads(*items: Item) -> list[str]:
+    text = render_plain(diagnosis(cause(evidence=tuple(items))))
+    return [line for line in text.splitlines() if "in use (" in line]
+
+
+def test_one_bar_where_a_log_and_the_driver_both_tell() -> None:
+    """What was measured is drawn, the numbers of an earlier moment are not; each device has its own."""
+    told = replace(CARD, name="", held=(Share("", 20 * GIB, "app"),))
+    log = replace(evidence(1), shares=(told,), source=Source("log", "app.log", 3))
+    live = replace(evidence(2), shares=(CARD,), source=Source("process", "NVML GPU 0"))
+    other = replace(live, shares=(replace(CARD, name="1 NVIDIA L4"),))
+    memory = replace(log, shares=(replace(told, resource="memory"),))
+    for items in ((log, live), (live, log), (live, live)):
+        assert [h.strip()[:26] for h in heads(*items)] == ["memory of GPU 0 NVIDIA L4:"]
+    assert len(heads(log)) == 1 and len(heads(live, other)) == 2 and len(heads(live, memory)) == 2
