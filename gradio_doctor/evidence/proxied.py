@@ -96,7 +96,8 @@ class ProxyAnswers:
     `here` says whether something listens on the public address in this network namespace (None: nobody can tell).
     `reached` is True when the very app that was asked directly answered through the proxy, False when another
     program did. `wall` is the kind of login that stands before everything; `login_given` when the URL had one.
-    `app_ids` are the different processes of the app that answered through the proxy.
+    `second` is the page over HTTP/2 and `second_stream` the stream, as browsers ask for them where TLS offers it (None:
+    it is not offered). `app_ids` are the different processes of the app that answered through the proxy.
     """
 
     public: str
@@ -120,6 +121,8 @@ class ProxyAnswers:
     upstreams: tuple[UpstreamTried, ...] = ()
     login_given: bool = False
     app_ids: tuple[str, ...] = ()
+    second: Exchange | None = None
+    second_stream: StreamHeard | None = None
 
     def get(self, probe: str) -> Exchange | None:
         """The exchange of one probe, or None when it was not made."""

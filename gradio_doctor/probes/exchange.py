@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -254,15 +254,20 @@ def _parse(raw: bytes, blank: HttpAnswer, cut: str) -> Reply:
         content = response.read()
     except http.client.IncompleteRead as short:
         content, cut = short.partial, cut or "the body is shorter than announced"
-    headers = {
-        clean(name.lower(), 100): "[redacted]" if name.lower() in _SECRET_HEADERS else clean(redact_text(value), 500)
-        for name, value in response.getheaders()
-    }
+    headers = readable_headers(response.getheaders())
     text = clean(redact_text(content[:_KEPT_BODY].decode("utf-8", "replace")), _KEPT_BODY)
     protocol = "HTTP/1.0" if response.version == 10 else "HTTP/1.1"
     blank = replace(blank, protocol=protocol, header_bytes=raw.find(b"\r\n\r\n"))
     answer = replace(blank, outcome="answered", status=response.status, headers=headers, body=text, error=cut)
     return Reply(answer, content)
+
+
+def readable_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers as they may be shown: by their names in lower case, without secrets."""
+    return {
+        clean(name.lower(), 100): "[redacted]" if name.lower() in _SECRET_HEADERS else clean(redact_text(value), 500)
+        for name, value in headers
+    }
 
 
 def outcome_of(error: Exception) -> HttpOutcome:

@@ -70,7 +70,12 @@ def names(found: Iterable[Finding]) -> set[str]:
     return {f.id for f in found if f.seen}
 
 
+SECOND = exchange("second", 200, None)
+HELD, QUICK = StreamHeard("timeout", 2.0), HEALTHY.stream
 FAULTS = {
+    "HTTP/2 is misdirected": (replace(HEALTHY, second=exchange("second", 421, None)), "proxy.tls"),
+    "HTTP/2 breaks off": (replace(HEALTHY, second=exchange("second", None, None, outcome="reset")), "proxy.tls"),
+    "held back over HTTP/2": (replace(HEALTHY, second=SECOND, second_stream=HELD), "proxy.buffering"),
     "dead": (replace(with_page(502, direct=None), app="dead"), "proxy.upstream-down"),
     "dead, 504": (replace(with_page(504, direct=None, gateway="caddy"), app="dead"), "proxy.upstream-down"),
     "nobody knows the app": (replace(with_page(502, direct=None), app="unknown"), "proxy.upstream-down"),
@@ -128,6 +133,8 @@ TWINS = {
     "a login": replace(with_page(401), wall="basic"),
     "a redirect to a login": replace(with_page(302), wall="redirect", redirects=("https://sso.example/",)),
     "the login of the app": instead(exchange("config", 401, 401, own=False)),
+    "HTTP/2, too": replace(HEALTHY, second=SECOND, second_stream=QUICK),
+    "held back over HTTP/1.1 alone": replace(HEALTHY, stream=HELD, second=SECOND, second_stream=QUICK),
     "trusted": replace(HEALTHY, tls=TlsLook("trusted", "TLSv1.3", "h2")),
     "the app's public name": replace(HEALTHY, root="https://app.example.org", direct_root="https://app.example.org"),
     "TLS ends before this proxy": replace(HEALTHY, root="https://example.com"),

@@ -57,11 +57,13 @@ def nginx(
 
 
 @contextlib.contextmanager
-def caddy(directory: Path, site: str, *, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+def caddy(
+    directory: Path, site: str, *, environment: Mapping[str, str] | None = None, scheme: str = "http",
+) -> Iterator[str]:
     """A running Caddy with one site; yields its URL."""
     port = free_port()
     config = directory / "Caddyfile"
-    config.write_text(f"{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{port} {{\n{site}\n}}\n")
+    config.write_text(f"{{\n admin off\n auto_https off\n}}\n{scheme}://127.0.0.1:{port} {{\n{site}\n}}\n")
     home = {"HOME": str(directory), "XDG_DATA_HOME": str(directory), "XDG_CONFIG_HOME": str(directory)}
     process = subprocess.Popen(
         [str(CADDY), "run", "--config", str(config), "--adapter", "caddyfile"],
@@ -69,7 +71,7 @@ def caddy(directory: Path, site: str, *, environment: Mapping[str, str] | None =
     )
     try:
         _wait("127.0.0.1", port, process)
-        yield f"http://127.0.0.1:{port}"
+        yield f"{scheme}://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)

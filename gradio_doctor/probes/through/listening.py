@@ -10,6 +10,7 @@ import io
 import socket
 import time
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -22,13 +23,13 @@ _MOST_BYTES = 64 * 1024
 _MOST_HEADERS = 32 * 1024
 _EVENT = b"data:"
 # What a browser sends with an EventSource: without the encodings no proxy would compress.
-_HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "gzip, deflate, br", "Cache-Control": "no-cache"}
+STREAM_HEADERS = {"Accept": "text/event-stream", "Accept-Encoding": "gzip, deflate, br", "Cache-Control": "no-cache"}
 
 
 def listen(server: Server, path: str, seconds: float, *, wait: bool = True, headers: dict[str, str] | None = None,
            ) -> StreamHeard:
     """Listen for at most `seconds`; only until the first event when not `wait`. Nothing is raised."""
-    request = Request("stream", "GET", path, headers={**_HEADERS, **(headers or {})})
+    request = Request("stream", "GET", path, headers={**STREAM_HEADERS, **(headers or {})})
     started = time.monotonic()
     heard = _Heard()
     try:
@@ -86,7 +87,7 @@ def _listen(connection: socket.socket, heard: _Heard, started: float, deadline: 
             _read_head(heard, raw[: raw.index(b"\r\n\r\n") + 4])
         if heard.head:
             heard.body = raw[len(heard.head) :]
-            if heard.first is None and _has_event(heard):
+            if heard.first is None and has_event(heard.headers, heard.body):
                 heard.first = now
             if _complete(heard):
                 heard.ended = now
@@ -119,9 +120,10 @@ def _complete(heard: _Heard) -> bool:
     return heard.headers.get("transfer-encoding", "") == "chunked" and heard.body.endswith(b"0\r\n\r\n")
 
 
-def _has_event(heard: _Heard) -> bool:
-    encoding = heard.headers.get("content-encoding", "").lower()
-    body = _dechunked(heard.body) if "transfer-encoding" in heard.headers else heard.body
+def has_event(headers: Mapping[str, str], body: bytes) -> bool:
+    """True when the start of an answer's body, as it came, holds an event."""
+    encoding = headers.get("content-encoding", "").lower()
+    body = _dechunked(body) if "transfer-encoding" in headers else body
     if encoding in ("gzip", "deflate"):
         try:
             return _EVENT in zlib.decompressobj(47).decompress(body, _MOST_BYTES)  # 47: gzip or zlib

@@ -21,6 +21,7 @@ from gradio_doctor.probes.through.gateways import wall
 from gradio_doctor.probes.through.listening import listen
 from gradio_doctor.probes.through.page import Arrival, arrive, asset_of, assets
 from gradio_doctor.probes.through.public import find_public, is_here, route_of
+from gradio_doctor.probes.through.second import listen_second
 from gradio_doctor.probes.through.talk import Talk
 from gradio_doctor.probes.through.tls import look_at_tls
 from gradio_doctor.probes.through.upstreams import patience, try_upstreams
@@ -32,6 +33,7 @@ _COOKIE = {"Cookie": "gradio_doctor=" + "x" * 4000}
 _UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
             "Sec-WebSocket-Key": "Z3JhZGlvLWRvY3Rvci4uLg=="}
 _LONGEST_LISTENING = 20.0
+_Streams = tuple[StreamHeard, "StreamHeard | None"]
 _PATIENCE = 2.0  # seconds; a busy machine is no proxy that holds a stream back
 
 
@@ -101,17 +103,19 @@ def _ask_further(talk: Talk, arrival: Arrival, options: Options, seconds: float)
         ours = bool(settings or arrival.is_gradio)
         heard = _begin_listening(talk, config, settings, second, seconds) if ours else None
         _ask_assets(talk, arrival)
+        if talk.server.tls and arrival.is_gradio:
+            talk.ask_second(arrival.path)
         if talk.version.startswith("3."):
             talk.both("upgrade", "GET", "/queue/doctor", headers=_UPGRADE)
         if ours:
             _ask_limits(talk, options)
         if heard is not None:
-            talk.stream = heard.result()
+            talk.stream, talk.second_stream = heard.result()
 
 
 def _begin_listening(
     talk: Talk, config: Reply, settings: dict[str, object], second: ThreadPoolExecutor, seconds: float
-) -> Future[StreamHeard] | None:
+) -> Future[_Streams] | None:
     """Listen to the stream itself until its first event, then through the proxy, in a second thread.
 
     Where the app's configuration was not seen to its end, it may have an `unload` handler that this would call.
@@ -129,8 +133,14 @@ def _begin_listening(
     return second.submit(_listen, talk.server, talk.folder + path, seconds, login)
 
 
-def _listen(server: Server, path: str, seconds: float, login: dict[str, str]) -> StreamHeard:
-    """Listen as a browser does. When nothing comes: really not, and would it, if nothing compressed were taken?"""
+def _listen(server: Server, path: str, seconds: float, login: dict[str, str]) -> _Streams:
+    """Listen as programs do, and over HTTP/2 as browsers do where that is offered."""
+    second = listen_second(server, path, min(seconds, _PATIENCE), login) if server.tls else None
+    return _listen_first(server, path, seconds, login), second
+
+
+def _listen_first(server: Server, path: str, seconds: float, login: dict[str, str]) -> StreamHeard:
+    """Over HTTP/1.1. When nothing comes: really not, and would it, if nothing compressed were taken?"""
     heard = listen(server, path, seconds, headers=login)
     if heard.first is None and heard.ended is None:
         again = listen(server, path, _PATIENCE, wait=False, headers=login)

@@ -13,6 +13,7 @@ from gradio_doctor.probes.through.app import App, app_id, told
 from gradio_doctor.probes.through.gateways import made_itself, who_spoke
 from gradio_doctor.probes.through.page import Arrival
 from gradio_doctor.probes.through.public import Public
+from gradio_doctor.probes.through.second import ask_second
 
 _ALL_SECONDS = 12.0
 _HUNG_SECONDS = 1.5  # behind a proxy, an app that hangs is silent too: a word of the proxy's own comes at once
@@ -39,6 +40,8 @@ class Talk:
     reached: bool | None = None
     ids: set[str] = field(default_factory=set)
     app_ids: tuple[str, ...] = ()
+    second: Exchange | None = None
+    second_stream: StreamHeard | None = None
 
     def __post_init__(self) -> None:
         self.server = self.public.server
@@ -47,9 +50,13 @@ class Talk:
 
     def ask(self, server: Server, request: Request) -> Reply:
         """Ask through the proxy, with the login of its URL if it has one and the host is its own."""
-        if self.public.authorization and server.host == self.public.server.host:
-            request = replace(request, headers={**request.headers, "Authorization": self.public.authorization})
+        if server.host == self.public.server.host:
+            request = self._with_login(request)
         return ask(server, self._in_time(request))
+
+    def _with_login(self, request: Request) -> Request:
+        login = self.public.authorization
+        return replace(request, headers={**request.headers, "Authorization": login}) if login else request
 
     def direct(self, request: Request) -> Reply | None:
         """Ask the app itself, if it can be asked: an app that hangs is not asked any more."""
@@ -101,6 +108,12 @@ class Talk:
             ids = [*ids, *map(app_id, more)]
         self.app_ids = tuple(dict.fromkeys(i for i in ids if i))
 
+    def ask_second(self, path: str) -> None:
+        """Ask for the page over HTTP/2, where that is offered."""
+        reply = ask_second(self.server, self._in_time(self._with_login(Request("second", "GET", path, seconds=3.0))))
+        if reply is not None:
+            self.second = Exchange("second", reply.answer, None, who_spoke(reply.answer))
+
     def learn(self, settings: dict[str, object], identity: str) -> None:
         """Take what the configuration through the proxy tells, and the id of the process that answered."""
         self.root = _text(settings.get("root"))
@@ -127,7 +140,7 @@ class Talk:
             not (self.app.server and self.app.server.tls), self.version, arrival.redirects if arrival else (),
             arrival.looped if arrival else False, self.root, self.direct_root, None, self.reached, self.wall, self.tls,
             self.stream, self.direct_stream, login_given=bool(self.public.authorization),
-            app_ids=self.app_ids,
+            app_ids=self.app_ids, second=self.second, second_stream=self.second_stream,
         )
 
     def answers(
