@@ -14,6 +14,7 @@ _TO_TLS_PORT = ("plain HTTP request was sent to HTTPS port", "HTTP request to an
                 "speaking plain HTTP to an SSL-enabled server port")
 _BIG_HEADERS = 3800  # bytes; nginx reads the head of an answer into one page of 4 KiB, or 8 (proxy_buffer_size)
 _SLOW = 0.5  # seconds; a page that takes longer may be what the proxy did not wait for
+_NOT_ACCEPTED = "not accepted"  # neither taken nor refused (probes/exchange.py)
 _LOOPBACK = ("127.", "::1")
 
 
@@ -98,6 +99,8 @@ def _silent(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
         return None
     if proxied.app == "answers" and proxied.here is False and _loopback_only(proxied):
         return found("port.live-loopback-only", proxied, page, address=proxied.listening[0][0])
+    if proxied.here is not True and proxied.app == "answers" and _NOT_ACCEPTED in page.through.error:
+        return found("proxy.live-nobody-there", proxied, page, status=_NOT_ACCEPTED)
     return found("proxy.live-silent", proxied, page)
 
 

@@ -28,6 +28,7 @@ _KEPT_BODY = 4 * 1024
 _CONNECT_SECONDS = 1.0
 _SECRET_HEADERS = frozenset({"set-cookie", "set-cookie2", "www-authenticate", "authorization", "proxy-authenticate"})
 _SENT_AT_ONCE = 64 * 1024
+NOT_ACCEPTED = "the connection was not accepted"  # neither taken nor refused: a firewall, or a full accept queue
 _TLS_ALERT = b"\x15\x03"
 
 
@@ -179,13 +180,20 @@ def connect(server: Server, deadline: float) -> socket.socket:
         connection = socket.socket(family, socket.SOCK_STREAM)
         try:
             connection.settimeout(min(_CONNECT_SECONDS, left(deadline)))
-            connection.connect(address)
+            _reach(connection, address)
             connection.settimeout(left(deadline))
             return _encrypted(connection, server) if server.tls else connection
         except OSError as error:
             connection.close()
             refused = error
     raise refused
+
+
+def _reach(connection: socket.socket, address: tuple[str, int]) -> None:
+    try:
+        connection.connect(address)
+    except TimeoutError:
+        raise TimeoutError(NOT_ACCEPTED) from None
 
 
 def _connect_local(server: Server, deadline: float) -> socket.socket:

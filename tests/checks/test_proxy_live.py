@@ -17,9 +17,9 @@ NGINX = "<center><h1>{0}</h1></center><hr><center>nginx</center>"
 
 
 def answer(status: int | None, *, url: str = PUBLIC, outcome: str = "answered", body: str = "", seconds: float = 0.01,
-           header_bytes: int = 200, **headers: str) -> HttpAnswer:
+           header_bytes: int = 200, error: str = "", **headers: str) -> HttpAnswer:
     told = {k.replace("_", "-"): v for k, v in headers.items()}
-    return HttpAnswer("x", "GET", url, outcome, seconds, status, told, body, header_bytes=header_bytes)  # type: ignore[arg-type]
+    return HttpAnswer("x", "GET", url, outcome, seconds, status, told, body, error, header_bytes=header_bytes)  # type: ignore[arg-type]
 
 
 def exchange(probe: str, status: int | None, direct: int | None = 200, *, own: bool | None = None,
@@ -73,6 +73,9 @@ def names(found: Iterable[Finding]) -> set[str]:
 SECOND = exchange("second", 200, None)
 HELD, QUICK = StreamHeard("timeout", 2.0), HEALTHY.stream
 FAULTS = {
+    "a firewall swallows it": (replace(
+        with_page(None, outcome="timeout", seconds=1.0, error="TimeoutError: the connection was not accepted"),
+        here=False, listening=(("0.0.0.0", 7860),)), "proxy.not-running"),
     "HTTP/2 is misdirected": (replace(HEALTHY, second=exchange("second", 421, None)), "proxy.tls"),
     "HTTP/2 breaks off": (replace(HEALTHY, second=exchange("second", None, None, outcome="reset")), "proxy.tls"),
     "held back over HTTP/2": (replace(HEALTHY, second=SECOND, second_stream=HELD), "proxy.buffering"),
