@@ -145,14 +145,17 @@ def test_two_preloaded_workers_share_their_app_id_and_not_their_queue(yard: Yard
     yard.stop(process)
 
 
-def test_a_sync_worker_answers_500_until_it_is_an_asgi_worker(yard: Yard) -> None:
-    folder, port = yard.folder("sync"), free_ports()[0]
-    process = yard.gunicorn(folder, port)
+@pytest.mark.parametrize(("flags", "told"), [
+    ((), "sync (default)"), (("-k", "gthread", "--threads", "4"), "gthread ("),
+])
+def test_a_wsgi_worker_answers_500_until_it_is_an_asgi_worker(yard: Yard, flags: tuple[str, ...], told: str) -> None:
+    folder, port = yard.folder(told.partition(" ")[0]), free_ports()[0]
+    process = yard.gunicorn(folder, port, *flags)
     until(lambda: answers(port), 60, "no server")
     assert ask(port, "GET", "/")[0] == 500
     report = doctor("diagnose", f"port:{port}", cwd=folder)
     top = report.assert_first("server.wrong-worker")
-    assert "worker class is sync (default)" in top["because"]
+    assert f"worker class is {told}" in top["because"]
     yard.stop(process)
     process = yard.start(folder.parent, pasted(report, " -k "))
     until(lambda: answers(port), 60, "no server")
@@ -165,6 +168,11 @@ def worker_of(process: subprocess.Popen[bytes]) -> int | None:
     return children[0].pid if children else None
 
 
+def wait_replaced(process: subprocess.Popen[bytes], first: int | None, port: int) -> None:
+    """Wait until another worker serves."""
+    until(lambda: worker_of(process) not in (None, first) and answers(port), 60, "no new worker")
+
+
 def test_a_worker_that_a_handler_blocks_is_killed(yard: Yard) -> None:
     """First the arbiter replaces it before our eyes, and nobody needs a log; then the log tells of it afterwards."""
     folder, port = yard.folder("blocked"), free_ports()[0]
@@ -172,13 +180,17 @@ def test_a_worker_that_a_handler_blocks_is_killed(yard: Yard) -> None:
     process = yard.gunicorn(folder, port, *UVICORN, "--timeout", "4", log=log)
     until(lambda: answers(port), 60, "no server")
     doctor("diagnose", f"port:{port}", cwd=folder).assert_healthy()
-    first = worker_of(process)
-    call_slow(port, 60)
-    report = doctor("diagnose", f"port:{port}", cwd=folder)
-    found = next(c for c in report.data["causes"] if c["id"] == "server.worker-timeout")
-    assert "server.worker-killed-now" in [e["finding"] for e in found["evidence"] if e["seen"]], report.describe()
-    assert {"server.worker-timeout", "blocking.event-loop"} >= {report.ids[0]}, report.describe()
-    until(lambda: worker_of(process) not in (None, first) and answers(port), 60, "no new worker")
+    for _ in range(3):  # on a busy machine, the arbiter may be done before the doctor has begun to look
+        first = worker_of(process)
+        call_slow(port, 60)
+        report = doctor("diagnose", f"port:{port}", cwd=folder)
+        found = next(c for c in report.data["causes"] if c["id"] == "server.worker-timeout")
+        assert {"server.worker-timeout", "blocking.event-loop"} >= {report.ids[0]}, report.describe()
+        wait_replaced(process, first, port)
+        if "server.worker-killed-now" in [e["finding"] for e in found["evidence"] if e["seen"]]:
+            break
+    else:
+        pytest.fail(f"never seen while it happens: {report.describe()}")
     top = doctor("diagnose", "app.py", cwd=folder).assert_first("server.worker-timeout")
     assert top["location"]["line"] == SLOW_LINE and top["location"]["function"] == "slow"
     assert any(f"slow ({folder}/app.py:{SLOW_LINE})" in r["text"] for r in top["remedies"]), top["remedies"]
