@@ -15,7 +15,8 @@ class Run:
 
     `exit_code` is set when it exited by itself, `signal` (a number) when a signal ended it. `url` and `port` are what
     it served on. `output` is the path of the captured stdout and stderr. `cgroup_kills` is the growth of the memory
-    cgroup's oom_kill counter during the run, None when it could not be read.
+    cgroup's oom_kill counter during the run, None when it could not be read. `started` is when it was started, in
+    seconds since the epoch (0.0 unknown).
     """
 
     command: tuple[str, ...]
@@ -31,6 +32,7 @@ class Run:
     output: str = ""
     error: str = ""
     cgroup_kills: int | None = None
+    started: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Literal
 
-from gradio_doctor.evidence import Absent, KernelEvent, KernelLog, Xid
+from gradio_doctor.evidence import Absent, KernelEvent, KernelLog, Processes, Run, Xid
 from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.redact import clean
 
@@ -24,6 +24,7 @@ _MOST_RECORDS = 200_000  # a ring buffer of 16 MB holds fewer
 _LONGEST = 1000
 _TIMEOUT = 5.0
 _UNLOCK = "sudo dmesg"
+_CLOCKS_DIFFER = 2.0  # seconds; the kernel's stamps drift from the wall clock
 
 # the text after any of the stamps below: [ 12.345] (dmesg), [Sun Nov 22 13:36:27 2026] (dmesg -T), ISO 8601 (journal)
 _ISO = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)\s")
@@ -39,8 +40,28 @@ _XID = re.compile(r"NVRM: Xid \(PCI:[0-9a-fA-F:.]{4,20}\): (\d{1,4})(?:, pid='?(
 _LIBRARY = re.compile(r" in ([^\s\[\],]{1,200})\[[0-9a-f]{1,16}[+,]")
 
 
-def probe_kernel_log(context: Context) -> KernelLog | Absent:  # noqa: ARG001 - the contract of probes
-    """Deaths in the kernel log of this boot. In a container the kernel numbers processes as the host does."""
+def probe_kernel_log(context: Context) -> KernelLog | Absent:
+    """Deaths in the kernel log of this boot. In a container the kernel numbers processes as the host does.
+
+    Pids are used again: what is told of one from before its process was born is not told.
+    """
+    found = _read_log()
+    if isinstance(found, Absent):
+        return found
+    run, processes = context.known(Run), context.known(Processes)
+    born = {p.pid: p.started for p in processes.table.values()} if isinstance(processes, Processes) else {}
+    born |= {run.pid: run.started} if isinstance(run, Run) else {}
+    return replace(found, events=tuple(e for e in found.events if not _is_older(e, born.get(e.pid, 0.0))))
+
+
+def _is_older(event: KernelEvent, born: float) -> bool:
+    try:
+        return datetime.fromisoformat(event.time.replace("Z", "+00:00")).timestamp() < born - _CLOCKS_DIFFER
+    except (ValueError, OverflowError, OSError):
+        return False
+
+
+def _read_log() -> KernelLog | Absent:
     if sys.platform != "linux":
         return Absent("the kernel log can be read on Linux only")
     boot = time.time() - time.monotonic()

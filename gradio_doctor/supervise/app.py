@@ -94,7 +94,7 @@ class SupervisedApp:
             signal=ended.signal if ended else signal,
             peak_memory=self.memory.total(self.process.pid, ended.peak_memory if ended else 0),
             output=str(self.capture.path), error=error,
-            cgroup_kills=self._kills.grown(),
+            cgroup_kills=self._kills.grown(), started=time.time() - (now - self._begun),
         )  # fmt: skip
         if outcome == "serving" and door:
             return replace(run, seconds=self._ready.answered - self._begun, url=door.url, port=door.port)
