@@ -77,6 +77,12 @@ def _send(*names: str, count: int = 1, server: str = "", silent: str = "", rest:
     return press
 
 
+def _fill(driver: Driver) -> None:
+    """One event that runs, and then more than a queue of four takes: sent at once, the first may still be queued."""
+    _send()(driver)
+    _send(count=7)(driver)
+
+
 def _load(clients: int, *, pause: float = 0.0, server: bool = False) -> Press:
     """Clients that call the handler all the time."""
     return lambda driver: driver.load("work", clients, pause=pause, value=driver.silent_server() if server else "x")
@@ -199,7 +205,7 @@ def work(text):
 def work(text):
     time.sleep(60)
     return text
-""", "work", _send(count=8), queue="max_size=4"),
+""", "work", _fill, queue="max_size=4"),
     Scenario("queue is stopped", "queue.stuck", """
 def work(text):
     demo._queue.close()

@@ -280,7 +280,11 @@ def test_an_address_of_this_machine_on_which_the_app_does_not_listen(behind: Beh
         assert behind.get("/")[0] == 502
         found = behind.findings(config)
         only(found, "proxy.route-outer-address")
-        assert found["proxy.route-outer-address"].facts["address"] == f"127.0.0.1:{behind.port}"
+    address = found["proxy.route-outer-address"].facts["address"]
+    assert address == f"127.0.0.1:{behind.port}"
+    with behind.nginx(PLAIN.replace("APP", address)) as config:
+        assert behind.get("/")[0] == 200
+        only(behind.findings(config))
 
 
 def _outer_address() -> str:
