@@ -58,8 +58,7 @@ def proxy_config_target(
     proxies: Proxies, instances: Instances, listeners: Listeners, processes: Processes
 ) -> Iterator[Finding]:
     """Does any route that is meant for the app lead to where it listens?"""
-    pids = {p.pid for p in instances.all}
-    pids |= {c.pid for pid in pids for c in processes.children(pid)}
+    pids = processes.with_descendants(p.pid for p in instances.all)
     sockets = tuple(s for s in listeners.sockets if pids.intersection(s.holders))
     if not sockets or not proxies.ours:
         return

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.gpu.standin import Nvml, build
-from tests.lab.harness import Lab, free_ports
+from tests.lab.conftest import lab, port
+
+__all__ = ["lab", "port"]  # fixtures
 
 
 @pytest.fixture(scope="session")
@@ -21,18 +23,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def nvml(library: Path, tmp_path: Path) -> Nvml:
     return Nvml(library, tmp_path / "nvml.txt")
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    made = Lab(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def port() -> int:
-    return free_ports()[0]
 
 
 @pytest.fixture

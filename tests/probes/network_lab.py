@@ -138,3 +138,16 @@ def ask_at(port: int, *prefixes: str, shared: bool = False) -> HttpAnswers:
 def told(found: HttpAnswers) -> dict[str, int | str]:
     """Each probe with its status, or with its outcome when it has none."""
     return {a.probe: a.status or a.outcome for a in reversed(found.answers)}
+
+
+def says(*parts: bytes, pause: float = 0.0, stay: float = 0.0) -> Callable[[socket.socket], None]:
+    """A server that reads the request, then sends parts with pauses, and stays before it hangs up."""
+
+    def behave(connection: socket.socket) -> None:
+        read_request(connection)
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(pause)
+        time.sleep(stay)
+
+    return behave

@@ -13,7 +13,7 @@ import pytest
 
 from gradio_doctor.evidence.network import HttpOutcome
 from gradio_doctor.probes.exchange import Reply, Request, Server, ask
-from tests.probes.network_lab import answer, free_port, read_request, server
+from tests.probes.network_lab import answer, free_port, read_request, says, server
 
 GET = Request("page", "GET", "/", seconds=0.6)
 CERTIFICATE = """\
@@ -43,17 +43,6 @@ def asked(behave: Callable[[socket.socket], None], request: Request = GET, *, tl
         started = time.monotonic()
         reply = ask(Server("127.0.0.1", port, tls), request)
         return reply, time.monotonic() - started
-
-
-def says(*parts: bytes, pause: float = 0.0, stay: float = 0.0) -> Callable[[socket.socket], None]:
-    def behave(connection: socket.socket) -> None:
-        read_request(connection)
-        for part in parts:
-            connection.sendall(part)
-            time.sleep(pause)
-        time.sleep(stay)
-
-    return behave
 
 
 def for_ever(part: bytes, pause: float = 0.0, first: bytes = b"") -> Callable[[socket.socket], None]:

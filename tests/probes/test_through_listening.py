@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 import zlib
 from collections.abc import Callable
 
@@ -12,7 +11,7 @@ import pytest
 from gradio_doctor.evidence import StreamHeard
 from gradio_doctor.probes.exchange import Server
 from gradio_doctor.probes.through.listening import listen
-from tests.probes.network_lab import read_request, server
+from tests.probes.network_lab import says, server
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 EVENT = b"data: ALIVE\n\n"
@@ -23,17 +22,6 @@ def heard(behave: Callable[[socket.socket], None], seconds: float = 0.6) -> Stre
         return listen(Server("127.0.0.1", port), "/stream", seconds)
 
 
-def sends(*parts: bytes, pause: float = 0.0, stay: float = 1.0) -> Callable[[socket.socket], None]:
-    def behave(connection: socket.socket) -> None:
-        read_request(connection)
-        for part in parts:
-            connection.sendall(part)
-            time.sleep(pause)
-        time.sleep(stay)
-
-    return behave
-
-
 def compressed(*, flushed: bool, wbits: int) -> bytes:
     made = zlib.compressobj(wbits=wbits)
     return made.compress(EVENT) + (made.flush(zlib.Z_SYNC_FLUSH) if flushed else b"")
@@ -42,8 +30,8 @@ def compressed(*, flushed: bool, wbits: int) -> bytes:
 @pytest.mark.parametrize(("name", "wbits"), [("gzip", 31), ("deflate", 15)])
 def test_a_compressed_stream_counts_when_its_event_can_be_read(name: str, wbits: int) -> None:
     head = HEAD + f"Content-Encoding: {name}\r\n\r\n".encode()
-    good = heard(sends(head, compressed(flushed=True, wbits=wbits)))
-    held = heard(sends(head, compressed(flushed=False, wbits=wbits)))
+    good = heard(says(head, compressed(flushed=True, wbits=wbits), stay=1.0))
+    held = heard(says(head, compressed(flushed=False, wbits=wbits), stay=1.0))
     assert good.encoding == held.encoding == name
     assert good.first is not None and good.ended is None
     assert held.first is None and held.status == 200
@@ -51,15 +39,15 @@ def test_a_compressed_stream_counts_when_its_event_can_be_read(name: str, wbits:
 
 def test_an_event_in_pieces_is_one_event() -> None:
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-    found = heard(sends(chunked, b"5\r\ndata", b":\r\n", b"4\r\n x\n\n\r\n", pause=0.05))
+    found = heard(says(chunked, b"5\r\ndata", b":\r\n", b"4\r\n x\n\n\r\n", pause=0.05, stay=1.0))
     assert found.first is not None and found.first >= 0.1
 
 
 def test_a_stream_that_ends_properly_has_ended() -> None:
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-    by_chunk = heard(sends(chunked, b"d\r\n" + EVENT + b"\r\n", b"0\r\n\r\n"))
-    by_length = heard(sends(HEAD + b"Content-Length: 13\r\n\r\n" + EVENT))
-    by_close = heard(sends(HEAD + b"\r\n" + EVENT, stay=0.0))
+    by_chunk = heard(says(chunked, b"d\r\n" + EVENT + b"\r\n", b"0\r\n\r\n", stay=1.0))
+    by_length = heard(says(HEAD + b"Content-Length: 13\r\n\r\n" + EVENT, stay=1.0))
+    by_close = heard(says(HEAD + b"\r\n" + EVENT, stay=0.0))
     for found in (by_chunk, by_length, by_close):
         assert found.first is not None
         assert found.ended is not None and found.ended < 0.5
@@ -70,13 +58,13 @@ def test_a_stream_that_ends_properly_has_ended() -> None:
     [((), "timeout"), ((b"HTTP/1.1 200 OK\r\nX: ",), "timeout"), ((b"no HTTP\r\n\r\n",), "invalid")],
 )
 def test_no_stream_at_all(parts: tuple[bytes, ...], outcome: str) -> None:
-    found = heard(sends(*parts))
+    found = heard(says(*parts, stay=1.0))
     assert (found.first, found.status) == (None, 0)
     assert found.outcome == outcome or found.error
     assert found.listened < 1.0
 
 
 def test_a_page_instead_of_a_stream_is_told_by_its_type() -> None:
-    found = heard(sends(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello"))
+    found = heard(says(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello", stay=1.0))
     assert (found.first, found.content_type) == (None, "text/html")
     assert found.ended is not None

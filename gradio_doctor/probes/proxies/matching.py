@@ -54,10 +54,7 @@ def _words(script: str) -> Iterator[str]:
 
 def family(pids: tuple[int, ...], processes: Processes | Absent) -> tuple[int, ...]:
     """The processes and those that they started: Gradio's Node server listens in the app's name."""
-    if isinstance(processes, Absent):
-        return pids
-    children = tuple(c.pid for pid in pids for c in processes.children(pid))
-    return tuple(dict.fromkeys((*pids, *children)))
+    return pids if isinstance(processes, Absent) else tuple(sorted(processes.with_descendants(pids)))
 
 
 def ours(routes: tuple[Route, ...], app: App) -> tuple[tuple[Route, ...], str]:
