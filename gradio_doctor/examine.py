@@ -44,7 +44,7 @@ def examine(
     started = time.monotonic()
     signatures = tuple(loaded.knowledge.signatures.values())
     probes = log_probes(signatures) if target.kind == "log" else live_probes(signatures)
-    checks = [c for c in loaded.checks if c.id not in ignore]
+    checks = loaded.kept(ignore)
     probes |= {kind: _giving(value) for kind, value in (given or {}).items()}
     if (public := public_address(target)) and not options.proxy:
         with Examination(target, replace(options, proxy=public), probes, loaded.knowledge, ()) as scout:

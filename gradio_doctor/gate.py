@@ -71,7 +71,7 @@ def foretell(target: Target, options: Options, loaded: Loaded, chosen: Chosen) -
     every = live_probes(())
     kinds: tuple[type, ...] = (AppSource, Deployment)
     probes = {kind: every[kind] for kind in kinds}
-    checks = [c for c in loaded.checks if c.id not in chosen.ignore]
+    checks = loaded.kept(chosen.ignore)
     with Examination(target, options, probes, loaded.knowledge, checks) as examination:
         for kind in kinds:
             examination.get(kind)

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from gradio_doctor import cache
 from gradio_doctor.knowledge import calibration, yaml_file
-from gradio_doctor.knowledge.model import Knowledge, KnowledgeError, Signature
+from gradio_doctor.knowledge.model import Knowledge, KnowledgeError, Signature, names
 from gradio_doctor.knowledge.parse import build
 from gradio_doctor.sdk import Check
 
@@ -28,6 +28,10 @@ class Loaded:
     knowledge: Knowledge
     checks: tuple[Check, ...]
     broken: tuple[str, ...] = field(default=())
+
+    def kept(self, ignore: Sequence[str]) -> list[Check]:
+        """The checks that no pattern of `ignore` names."""
+        return [c for c in self.checks if not any(names(pattern, c.id) for pattern in ignore)]
 
 
 def builtin_directory() -> Path:

@@ -69,6 +69,8 @@ def _run_checks(examination: Examination, question: Question) -> str | None:
     """Run a question's checks. The reason why none of them could look, or None when at least one did."""
     runs = [examination.run(check) for check in examination.select(question.checks)]
     examination.run_at_hand()
+    if question.checks and not runs:
+        return "its checks are left out (--ignore)"
     if runs and all(r.outcome in ("skipped", "failed") for r in runs):
         return runs[0].reason
     return None

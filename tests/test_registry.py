@@ -155,3 +155,10 @@ def test_a_plugin_that_is_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "doctor_plugin_c.py").write_text("")
     install(tmp_path, monkeypatch, "doctor_plugin_c")
     assert ["is not a package" in text for text in load().broken] == [True]
+
+
+def test_checks_are_ignored_by_id_and_by_pattern(loaded: Loaded) -> None:
+    every = {c.id for c in loaded.checks}
+    proxies = {i for i in every if i.startswith("proxy-")}
+    assert proxies and {c.id for c in loaded.kept(["proxy-*", "vitals-log"])} == every - proxies - {"vitals-log"}
+    assert {c.id for c in loaded.kept(["proxy.timeout", "nothing*"])} == every

@@ -96,3 +96,13 @@ def test_questions_that_lead_in_a_circle_are_asked_once() -> None:
     know = knowledge([], {}, questions=circle)
     with Examination(Target("none", ""), Options(), {}, know, ()) as examination:
         assert [s.id for s in walk(examination).path] == ["a", "b"]
+
+
+def test_a_question_whose_checks_are_left_out_is_not_answered() -> None:
+    """With --ignore nobody looked: neither yes nor no, and nothing is ruled out by it."""
+    probes: dict[type, Probe] = {Listeners: lambda _: Listeners((), hidden=True), KernelLog: lambda _: KernelLog(())}
+    with Examination(Target("none", ""), Options(), probes, tree_of(), (launch, kernel)) as examination:
+        walked = walk(examination)
+    assert walked.path[0].id == "listening" and "left out" in walked.path[0].answer.en
+    assert not [e for e in walked.exclusions if "start.b" in e.causes]
+    assert [s.id for s in walked.path] == ["listening", "logs"]
