@@ -47,8 +47,8 @@ _REACH = (
     "proxy.live-fine", "proxy.live-upstream-dead", "proxy.live-cannot-reach", "proxy.live-upstream-elsewhere",
     "proxy.live-upstream-scheme", "proxy.live-upstream-name", "port.live-loopback-only", "proxy.live-gives-up",
     "proxy.live-response-header", "proxy.live-request-header", "proxy.live-app-hangs", "proxy.live-gateway-fails",
-    "proxy.live-name-unknown", "proxy.live-nobody-there", "proxy.live-silent", "proxy.live-drops",
-    "proxy.live-gateway-error", "proxy.live-sometimes", "proxy.live-refuses-busy",
+    "proxy.live-name-unknown", "proxy.live-nobody-there", "proxy.live-nobody-either", "proxy.live-silent",
+    "proxy.live-drops", "proxy.live-gateway-error", "proxy.live-sometimes", "proxy.live-refuses-busy",
 )
 
 
@@ -74,8 +74,8 @@ def _reach(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
                 "unreachable": "proxy.live-nobody-there", "reset": "proxy.live-drops"}
     if proxied.redirects and answer.outcome != "answered":
         return None  # where the redirects lead is another check's
-    if outcomes.get(answer.outcome) == "proxy.live-nobody-there" and proxied.app == "dead":
-        return None  # the app is to be mended first, whatever stands before it
+    if proxied.app == "dead":  # it is to be mended first, whatever stands before it
+        outcomes |= dict.fromkeys(("refused", "unreachable"), "proxy.live-nobody-either")
     if answer.outcome in outcomes:
         return found(outcomes[answer.outcome], proxied, page, host=urlsplit(proxied.public).hostname or "")
     if answer.outcome == "timeout":

@@ -136,6 +136,7 @@ TWINS = {
     "a login": replace(with_page(401), wall="basic"),
     "a redirect to a login": replace(with_page(302), wall="redirect", redirects=("https://sso.example/",)),
     "the login of the app": instead(exchange("config", 401, 401, own=False)),
+    "neither the app nor the proxy is there": replace(with_page(None, direct=None, outcome="refused"), app="dead"),
     "HTTP/2, too": replace(HEALTHY, second=SECOND, second_stream=QUICK),
     "held back over HTTP/1.1 alone": replace(HEALTHY, stream=HELD, second=SECOND, second_stream=QUICK),
     "trusted": replace(HEALTHY, tls=TlsLook("trusted", "TLSv1.3", "h2")),

@@ -244,6 +244,14 @@ def test_a_route_to_a_port_where_nobody_listens(behind: Behind) -> None:
         doctor("diagnose", behind.app, "--nginx-conf", config, cwd=behind.directory).assert_healthy()
 
 
+def test_a_configuration_whose_proxy_does_not_run_here(behind: Behind) -> None:
+    """It may be for another machine: it is read, and no fault that nobody answers there."""
+    config = behind.config(PLAIN)
+    report = doctor("diagnose", behind.app, "--nginx-conf", config, cwd=behind.directory)
+    report.assert_healthy()
+    assert "its proxy runs elsewhere or not" in str(report.data["checks"])
+
+
 def test_https_to_a_plain_app(behind: Behind) -> None:
     with behind.nginx(PLAIN.replace("http://APP", "https://APP")) as config:
         assert behind.get("/")[0] == 502

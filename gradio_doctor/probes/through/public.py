@@ -48,6 +48,9 @@ def find_public(context: Context) -> Public | Absent:
     proxies = context.get(Proxies)
     if isinstance(proxies, Proxies) and proxies.ours and proxies.matched in _SURE:
         found = next(filter(None, map(_of_route, proxies.ours)), None)
+        if found is not None and is_here(found, context.get(Listeners), proxies.addresses) is False:
+            named = f"{found.url} here, which a configuration names"
+            return Absent(f"nothing listens on {named}: its proxy runs elsewhere or not")
         if found is not None:
             return found
     return Absent("no proxy is known (--proxy URL names the public address)")
