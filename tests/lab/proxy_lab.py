@@ -182,3 +182,15 @@ def _accepts(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
         return True
     return False
+
+
+def outer_address() -> str:
+    """An address of an interface that is not the loopback; ::1, when this namespace has no other."""
+    from gradio_doctor.probes.proxies.probe import own_addresses
+
+    found = [a for a in own_addresses() if ":" not in a and not a.startswith("127.")]
+    if found:
+        return found[0]
+    with socket.socket(socket.AF_INET6) as trial:
+        trial.bind(("::1", 0))
+    return "127.0.0.2"

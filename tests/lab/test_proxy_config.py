@@ -5,7 +5,6 @@ Each fault beside its healthy twin, which is the same configuration with that bl
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 
 from gradio_doctor.sdk import Finding
 from tests.lab.harness import Lab, doctor, free_ports, wait_launched, write_app
-from tests.lab.proxy_lab import APP, Behind
+from tests.lab.proxy_lab import APP, Behind, outer_address
 
 HOST = "proxy_set_header Host $http_host;"
 PLAIN = f"location / {{ proxy_pass http://APP; {HOST} }}"
@@ -283,7 +282,7 @@ def test_a_socket_that_is_not_there(behind: Behind, tmp_path: Path) -> None:
 
 
 def test_an_address_of_this_machine_on_which_the_app_does_not_listen(behind: Behind) -> None:
-    outer = _outer_address()
+    outer = outer_address()
     with behind.nginx(PLAIN.replace("APP", f"{outer}:{behind.port}")) as config:
         assert behind.get("/")[0] == 502
         found = behind.findings(config)
@@ -293,15 +292,3 @@ def test_an_address_of_this_machine_on_which_the_app_does_not_listen(behind: Beh
     with behind.nginx(PLAIN.replace("APP", address)) as config:
         assert behind.get("/")[0] == 200
         only(behind.findings(config))
-
-
-def _outer_address() -> str:
-    """An address of an interface that is not the loopback; ::1, when this namespace has no other."""
-    from gradio_doctor.probes.proxies.probe import own_addresses
-
-    found = [a for a in own_addresses() if ":" not in a and not a.startswith("127.")]
-    if found:
-        return found[0]
-    with socket.socket(socket.AF_INET6) as trial:
-        trial.bind(("::1", 0))
-    return "127.0.0.2"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import json
 import math
 import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.lab.harness import Lab, doctor, free_ports, wait_launched, write_app
 
@@ -68,16 +70,21 @@ def test_a_growing_queue_with_its_arithmetic_and_one_that_keeps_up(lab: Lab) -> 
         doctor("diagnose", app, cwd=lab.directory).assert_healthy()
     for _ in range(40):
         call(port)
+    seen: re.Match[str] | None = None
+    top: dict[str, Any] = {}
     with fed(port, 0.15):
-        report = doctor("diagnose", app, "--fail-on", "warning", cwd=lab.directory)
-    top = report.assert_first("queue.backlog")
+        for _ in range(4):  # on a busy machine the app may not tell its queue's length forty times in a row
+            report = doctor("diagnose", app, "--fail-on", "warning", cwd=lab.directory)
+            top = report.assert_first("queue.backlog")
+            seen = re.search(r"in \d+ s, (\d+) events came and (\d+) were begun", top["says"] + top["because"])
+            if seen:
+                break
+    assert seen, json.dumps(top, indent=1)
     assert f"default_concurrency_limit=2 ({app}:" in top["because"], top["because"]
-    seen = re.search(r"in \d+ s, (\d+) events came and (\d+) were begun", top["says"] + top["because"])
-    assert seen, top
     arrived, begun = (int(number) for number in seen.groups())
     assert arrived > begun > 0  # at most 6.7 and 3.3 a second, less where the machine is busy
     remedy = top["remedies"][0]
     needed = int(remedy["commands"][0].partition("LIMIT=")[2].split()[0])
     assert needed == max(3, math.ceil(2 * arrived / begun))
-    waits = float(top["says"].partition("the last one for about ")[2].split()[0])
-    assert 8 <= waits <= 120  # 40 to 60 events, at 3.3 a second or, on a busy machine, fewer
+    number, unit = top["says"].partition("the last one for about ")[2].split()[:2]
+    assert 8 <= float(number) * (60 if unit.startswith("min") else 1) <= 600  # 40 events or more, at 3.3 a second or, on a busy machine, fewer
