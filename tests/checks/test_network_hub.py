@@ -15,7 +15,7 @@ import pytest
 from gradio_doctor.registry import Loaded
 from tests.checks.log_lab import Lab, Read
 from tests.lab.harness import environment
-from tests.probes.network_lab import free_port
+from tests.ports import free_port
 
 HUB = """
 from huggingface_hub import {what}

@@ -11,6 +11,7 @@ import pytest
 from gradio_doctor.registry import Loaded
 from tests.checks import nginx_lab as lab
 from tests.checks.log_lab import Lab, Read
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def _to(port: int, scheme: str = "http") -> str:
 
 
 def test_nothing_listens_behind_it(tmp_path: Path, reader: Lab) -> None:
-    dead = lab.free_port()
+    dead = free_port()
     with lab.nginx(tmp_path, f"location / {{ proxy_pass http://127.0.0.1:{dead}; }}") as port:
         assert lab.get(port) == 502
     read = _errors(tmp_path, reader)
@@ -36,10 +37,10 @@ def test_nothing_listens_behind_it(tmp_path: Path, reader: Lab) -> None:
 
 
 def test_both_servers_of_an_upstream_are_dead(tmp_path: Path, reader: Lab) -> None:
-    locations = f"location / {{ proxy_pass http://127.0.0.1:{lab.free_port()}; }}"
-    servers = " ".join(f"server 127.0.0.1:{lab.free_port()} max_fails=1;" for _ in range(2))
+    locations = f"location / {{ proxy_pass http://127.0.0.1:{free_port()}; }}"
+    servers = " ".join(f"server 127.0.0.1:{free_port()} max_fails=1;" for _ in range(2))
     config = f"upstream app {{ {servers} }}"
-    command = lab.configured(tmp_path, lab.free_port(), locations)
+    command = lab.configured(tmp_path, free_port(), locations)
     text = (tmp_path / "nginx.conf").read_text().replace("  limit_req_zone", f"  {config}\n  limit_req_zone")
     port = int(text.partition("listen 127.0.0.1:")[2].partition(";")[0])
     (tmp_path / "nginx.conf").write_text(text.replace(locations, "location / { proxy_pass http://app; }"))
@@ -133,7 +134,7 @@ def test_a_path_of_the_app_that_is_not_proxied(tmp_path: Path, reader: Lab) -> N
 
 
 def test_a_name_that_does_not_resolve_keeps_nginx_from_starting(tmp_path: Path, reader: Lab) -> None:
-    command = lab.configured(tmp_path, lab.free_port(), "location / { proxy_pass http://no-such-app.invalid:7860; }")
+    command = lab.configured(tmp_path, free_port(), "location / { proxy_pass http://no-such-app.invalid:7860; }")
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     read = reader.read(done.stderr)

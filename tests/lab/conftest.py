@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.harness import HEALTHY, Lab, free_ports, write_app
+from tests.lab.harness import HEALTHY, Lab, write_app
 from tests.lab.watching import APP, Bench, begun
+from tests.ports import free_ports
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -29,26 +28,6 @@ HEALTHY = """
 STARTED_SECONDS = 60
 CAP_NET_BIND_SERVICE, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER = 10, 1, 2, 3  # linux/capability.h
 _PR_CAPBSET_DROP = 24
-
-
-def free_ports(count: int = 1) -> list[int]:
-    """Free neighbouring ports: the first of `count` in a row."""
-    for _ in range(50):
-        with socket.socket() as trial:
-            trial.bind(("127.0.0.1", 0))
-            first = int(trial.getsockname()[1])
-        if first + count < 65000 and all(_is_free(p) for p in range(first, first + count)):
-            return list(range(first, first + count))
-    raise RuntimeError("no free ports in a row")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as trial:
-        try:
-            trial.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def environment(**changes: str) -> dict[str, str]:

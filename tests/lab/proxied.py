@@ -16,7 +16,8 @@ from gradio_doctor.evidence import Proxies, Target
 from gradio_doctor.examine import examine
 from gradio_doctor.probes.base import Options
 from gradio_doctor.registry import Loaded
-from tests.checks.nginx_lab import NGINX, free_port
+from tests.checks.nginx_lab import NGINX
+from tests.ports import free_port
 
 CADDY = Path(sys.executable).with_name("caddyserver")
 HOST = "proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Proto $scheme;"

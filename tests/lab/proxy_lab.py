@@ -31,7 +31,8 @@ from gradio_doctor.probes.table import live_probes
 from gradio_doctor.registry import load
 from gradio_doctor.sdk import Finding
 from tests.checks.nginx_lab import NGINX
-from tests.lab.harness import free_ports, until
+from tests.lab.harness import until
+from tests.ports import free_ports
 
 APP = """
     import pathlib, time

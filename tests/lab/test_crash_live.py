@@ -32,6 +32,8 @@ FORKS = """
     import gradio as gr
 
     lock = threading.Lock()
+    if {healthy}:
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
     def writer():
         while True:
@@ -114,9 +116,9 @@ def ask(port: int) -> None:
 def test_fork_into_a_lock(lab: Lab, port: int, healthy: bool) -> None:
     """A thread holds a lock nearly all the time, and the child is born without that thread.
 
-    The twin's child got the lock, and waits to be told something, which looks the same to the kernel.
+    The twin takes the lock for the fork; its child waits to be told something, which looks the same to the kernel.
     """
-    app = write_app(lab.directory, FORKS, held=0.01 if healthy else 30, idle="", healthy=healthy, port=port)
+    app = write_app(lab.directory, FORKS, held=0.01 if healthy else 600, idle="", healthy=healthy, port=port)
     lab.start(app, wait=port)
     user = threading.Thread(target=ask, args=(port,))
     user.start()

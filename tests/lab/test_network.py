@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.lab.harness import HEALTHY, Lab, doctor, free_ports, write_app
+from tests.lab.harness import HEALTHY, Lab, doctor, write_app
+from tests.ports import free_ports
 
 EXEMPT = {"no_proxy": "localhost,127.0.0.1"}
 PROXY_IN_CODE = """

@@ -16,13 +16,13 @@ from tests.lab.harness import (
     HEALTHY,
     Lab,
     doctor,
-    free_ports,
     until,
     wait_serving,
     with_kill,
     without_capabilities,
     write_app,
 )
+from tests.ports import free_ports
 
 ANY_PORT = """
     import gradio as gr

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gradio_doctor.registry import Loaded
-from tests.lab.harness import free_ports
 from tests.lab.proxied import HOST, blind, ids, nginx, said, seen
+from tests.ports import free_ports
 
 GZIP = "gzip on; gzip_types text/event-stream; gzip_proxied any; gzip_min_length 0;"
 LIMITS = "limit_req_zone $binary_remote_addr zone=few:1m rate=5r/s; limit_conn_zone $binary_remote_addr zone=one:1m;"

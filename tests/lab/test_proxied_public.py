@@ -11,9 +11,10 @@ import pytest
 
 from gradio_doctor.registry import Loaded
 from tests.lab import certificates
-from tests.lab.harness import Lab, free_ports, until, wait_serving, write_app
+from tests.lab.harness import Lab, until, wait_serving, write_app
 from tests.lab.proxied import HOST, blind, ids, nginx, said, seen
 from tests.lab.venvs import python_with
+from tests.ports import free_ports
 
 WEBSOCKETS = ("fastapi==0.115.14", "uvicorn==0.34.3", "websockets==12.0")
 

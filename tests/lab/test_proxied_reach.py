@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from gradio_doctor.registry import Loaded
-from tests.lab.harness import HEALTHY, Lab, doctor, free_ports, write_app
+from tests.lab.harness import HEALTHY, Lab, doctor, write_app
 from tests.lab.proxied import HOST, blind, caddy, ids, nginx, said, seen
+from tests.ports import free_ports
 
 # Answers like a Gradio app as far as the doctor looks, after so many seconds, with so many bytes of headers.
 SLOW = """

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from gradio_doctor.sdk import Finding
-from tests.lab.harness import Lab, doctor, free_ports, wait_launched, write_app
+from tests.lab.harness import Lab, doctor, wait_launched, write_app
 from tests.lab.proxy_lab import APP, Behind, outer_address
+from tests.ports import free_ports
 
 HOST = "proxy_set_header Host $http_host;"
 PLAIN = f"location / {{ proxy_pass http://APP; {HOST} }}"

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.lab.harness import Lab, doctor, free_ports, wait_launched, write_app
+from tests.lab.harness import Lab, doctor, wait_launched, write_app
+from tests.ports import free_ports
 
 APP = """
     import time

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from gradio_client import Client
 
-from tests.lab.harness import Lab, answers, doctor, environment, free_ports, until, wait_serving, write_app
+from tests.lab.harness import Lab, answers, doctor, environment, until, wait_serving, write_app
+from tests.ports import free_ports
 
 APP = """
     import time

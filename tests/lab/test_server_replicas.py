@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.checks.nginx_lab import NGINX
-from tests.lab.harness import answers, doctor, environment, free_ports, until, write_app
+from tests.lab.harness import answers, doctor, environment, until, write_app
 from tests.lab.test_servers import APP, SLOW_LINE, ask, call_slow, echoes
+from tests.ports import free_ports
 
 CONFIG = """
 daemon off; master_process off; pid {dir}/nginx.pid; error_log {dir}/error.log; user root;

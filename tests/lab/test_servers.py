@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from gradio_doctor.probes.servers_watch import reaped_seconds
-from tests.lab.harness import Report, answers, doctor, environment, free_ports, until
+from tests.lab.harness import Report, answers, doctor, environment, until
+from tests.ports import free_ports
 
 APP = """import time
 import gradio as gr

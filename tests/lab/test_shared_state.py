@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.harness import Lab, doctor, free_ports, until, wait_launched, write_app
+from tests.lab.harness import Lab, doctor, until, wait_launched, write_app
+from tests.ports import free_ports
 
 APP = """
     import contextlib

@@ -15,8 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.lab.harness import Lab, answers, doctor, free_ports, until, wait_launched, write_app
+from tests.lab.harness import Lab, answers, doctor, until, wait_launched, write_app
 from tests.lab.test_queue_flow import call
+from tests.ports import free_ports
 
 APP = """
     import time

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.harness import Lab, doctor, free_ports, write_app
+from tests.lab.harness import Lab, doctor, write_app
+from tests.ports import free_ports
 
 # Gradio is imported late where it does not matter: its import takes seconds on a busy machine.
 LOADS = """

@@ -14,7 +14,8 @@ from typing import Any
 
 from gradio_doctor.evidence import Process
 from gradio_doctor.probes.processes import read_process
-from tests.lab.harness import Lab, environment, free_ports, until, wait_launched, write_app
+from tests.lab.harness import Lab, environment, until, wait_launched, write_app
+from tests.ports import free_ports
 
 APP = """
     import time

@@ -25,7 +25,8 @@ from gradio_doctor.probes.stacks_pyspy import find_pyspy
 from gradio_doctor.probes.threads import watch
 from gradio_doctor.probes.threads_sockets import Neighbours
 from gradio_doctor.probes.watching import Watching, begin_watching
-from tests.lab.harness import answers, environment, free_ports, until, wait_launched
+from tests.lab.harness import answers, environment, until, wait_launched
+from tests.ports import free_ports
 from tests.probes.network_lab import Given
 
 T = TypeVar("T")

@@ -15,8 +15,9 @@ import pytest
 from gradio_doctor.evidence import Absent, Listeners, Stacks
 from gradio_doctor.live import judge
 from gradio_doctor.probes.sockets import probe_listeners
-from tests.lab.harness import free_ports, until
+from tests.lab.harness import until
 from tests.live.live_lab import App, gradio_app, kinds, one, running, settle
+from tests.ports import free_ports
 from tests.probes.network_lab import Given
 
 

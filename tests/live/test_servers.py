@@ -19,10 +19,11 @@ from gradio_doctor.probes.processes import read_process
 from gradio_doctor.probes.stacks import sample_all
 from gradio_doctor.probes.stacks_pyspy import find_pyspy
 from gradio_doctor.probes.threads import watch
-from tests.lab.harness import answers, free_ports, until
+from tests.lab.harness import answers, until
 from tests.lab.venvs import python_with
 from tests.live.conftest import Silent
 from tests.live.live_lab import App, kinds, one, running, settle
+from tests.ports import free_ports
 
 REQUIREMENTS = ("uvicorn==0.54.0", "uvloop==0.23.0", "httpx==0.28.1", "gunicorn==27.0.1", "uvicorn-worker==0.4.0")
 ASGI = """

@@ -50,12 +50,6 @@ class Given:
         raise AssertionError(f"nothing to tell: {text}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
     """Polls until it holds; fails the test when it does not in time."""
     give_up = time.monotonic() + seconds

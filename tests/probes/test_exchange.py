@@ -13,7 +13,8 @@ import pytest
 
 from gradio_doctor.evidence.network import HttpOutcome
 from gradio_doctor.probes.exchange import Reply, Request, Server, ask
-from tests.probes.network_lab import answer, free_port, read_request, says, server
+from tests.ports import free_port
+from tests.probes.network_lab import answer, read_request, says, server
 
 GET = Request("page", "GET", "/", seconds=0.6)
 CERTIFICATE = """\

@@ -20,7 +20,8 @@ from gradio_doctor.evidence import HttpAnswers, Target
 from gradio_doctor.probes.app_address import AppAddress
 from gradio_doctor.probes.http import ask_app, probe_http
 from gradio_doctor.probes.sockets import probe_listeners
-from tests.probes.network_lab import Given, ask_at, child, eventually, free_port, told
+from tests.ports import free_port
+from tests.probes.network_lab import Given, ask_at, child, eventually, told
 from tests.probes.test_exchange import CERTIFICATE, KEY
 
 APPS = """

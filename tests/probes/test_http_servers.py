@@ -14,7 +14,8 @@ from gradio_doctor.probes.app_address import AppAddress
 from gradio_doctor.probes.base import Options
 from gradio_doctor.probes.http import ask_app, probe_http
 from gradio_doctor.probes.sockets import probe_listeners
-from tests.probes.network_lab import Given, answer, ask_at, child, free_port, read_request, server, told
+from tests.ports import free_port
+from tests.probes.network_lab import Given, answer, ask_at, child, read_request, server, told
 
 REFUSED = ("405 Method Not Allowed", "")
 APP_ID = ("200 OK", '{"app_id":12}')

@@ -17,7 +17,8 @@ from gradio_doctor.probes.base import Options
 from gradio_doctor.probes.proxies.matching import App, ours
 from gradio_doctor.probes.proxies.probe import ports_of_namespace, probe_proxies
 from gradio_doctor.probes.proxies.running import Running, option, running_proxies
-from tests.checks.nginx_lab import NGINX, free_port
+from tests.checks.nginx_lab import NGINX
+from tests.ports import free_port
 from tests.probes.conftest import Lab
 
 MAIN = """pid {dir}/nginx.pid; daemon off; user root; error_log {dir}/error.log;

@@ -18,7 +18,8 @@ from gradio_doctor.evidence.servers import Server, Servers
 from gradio_doctor.probes.servers import probe_servers
 from gradio_doctor.probes.servers_accept import who_accepts
 from gradio_doctor.probes.servers_watch import reaped_seconds
-from tests.lab.harness import answers, free_ports
+from tests.lab.harness import answers
+from tests.ports import free_ports
 from tests.probes.conftest import FakeContext, Lab
 
 ASGI = """

@@ -18,7 +18,8 @@ from gradio_doctor.probes.through.probe import probe_proxied
 from gradio_doctor.probes.through.public import parse_public, route_of
 from gradio_doctor.probes.through.tls import look_at_tls
 from gradio_doctor.probes.through.upstreams import patience
-from tests.probes.network_lab import Given, answer, free_port, read_request, server
+from tests.ports import free_port
+from tests.probes.network_lab import Given, answer, read_request, server
 
 Behaviour = Callable[[socket.socket], None]
 MOST_SECONDS = 13.0

@@ -47,6 +47,7 @@ def serving(folder: Path, behave: Answer, protocols: tuple[str, ...] = ("h2",)) 
 
     threading.Thread(target=run, daemon=True).start()
     yield Server("127.0.0.1", listening.getsockname()[1], tls=True)
+    listening.shutdown(socket.SHUT_RDWR)  # a close alone leaves it open for the accept() that waits on it
     listening.close()
 
 

@@ -18,7 +18,8 @@ from jsonschema import Draft202012Validator
 
 from tests.command import HEALTHY_LOG, MISSING_MODULE, Ran, gradio_doctor, write_log
 from tests.conftest import ROOT
-from tests.lab.harness import Lab, free_ports, until
+from tests.lab.harness import Lab, until
+from tests.ports import free_ports
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 ALIKE = [

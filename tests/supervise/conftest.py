@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import sys
 import textwrap
 import time
@@ -15,6 +14,7 @@ import pytest
 
 from gradio_doctor.supervise.app import SupervisedApp
 from gradio_doctor.supervise.proctree import DEAD_STATES, read_stat
+from tests.ports import free_ports
 
 Write = Callable[[str], Path]
 Supervise = Callable[[str], SupervisedApp]
@@ -22,16 +22,8 @@ Supervise = Callable[[str], SupervisedApp]
 
 @pytest.fixture
 def port() -> int:
-    """A port that was free a moment ago, and whose neighbour was free too (server-side rendering takes two)."""
-    while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            number = int(one.getsockname()[1])
-            try:
-                two.bind(("127.0.0.1", number + 1))
-            except (OSError, OverflowError):
-                continue
-            return number
+    """A free port whose neighbour is free too (server-side rendering takes two)."""
+    return free_ports(2)[0]
 
 
 @pytest.fixture
