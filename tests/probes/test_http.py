@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -31,10 +32,12 @@ APPS = """
     plain, auth, tls, mounted, small = (int(p) for p in sys.argv[2:])
 
     async def block(seconds):
+        print("begun", flush=True)
         time.sleep(seconds)
         return seconds
 
     def work(seconds):
+        print("begun", flush=True)
         time.sleep(seconds)
         return seconds
 
@@ -100,6 +103,17 @@ def call(port: int, name: str, seconds: float) -> socket.socket:
     return connection
 
 
+@contextlib.contextmanager
+def called(lab: Lab, name: str, seconds: float, times: int = 1) -> Iterator[None]:
+    """While a handler runs, so many times; no more than 40 do at once."""
+    before = lab.log.read_text().count("begun")
+    calls = [call(lab.plain, name, seconds) for _ in range(times)]
+    eventually(lambda: lab.log.read_text().count("begun") == before + min(times, 40), 30)
+    yield
+    for connection in calls:
+        connection.close()
+
+
 def queue_size(port: int) -> int:
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     connection.request("GET", "/gradio_api/queue/status")
@@ -109,7 +123,7 @@ def queue_size(port: int) -> int:
 def test_a_healthy_app_answers_everything_at_once(lab: Lab) -> None:
     started = time.monotonic()
     found = ask_at(lab.plain)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
     assert told(found) == {"loop": 405, "pool": 200, "page": 200, "queue-door": 400, "queue-size": 200}
     assert (found.is_gradio, found.version, found.api_prefix) == (True, "6.31.0", "/gradio_api")
     assert len(found.app_ids) == 1 and found.base == f"http://127.0.0.1:{lab.plain}"
@@ -157,38 +171,31 @@ def test_a_tls_port_asked_in_plain_is_noted_and_asked_again(lab: Lab) -> None:
 
 
 def test_a_blocked_loop_gets_two_requests_and_no_more(lab: Lab) -> None:
-    with call(lab.plain, "block", 4.0):
-        time.sleep(0.3)
+    with called(lab, "block", 8.0):
         started = time.monotonic()
         found = ask_at(lab.plain)
-        assert 1.9 < time.monotonic() - started < 3.0
+        assert 1.9 < time.monotonic() - started < 7.0
         assert [(a.probe, a.outcome) for a in found.answers] == [("loop", "timeout"), ("loop", "timeout")]
         assert found.is_gradio is None
-    eventually(lambda: told(ask_at(lab.plain)).get("pool") == 200)
+    eventually(lambda: told(ask_at(lab.plain)).get("pool") == 200, 30)
 
 
 def test_a_pause_is_told_from_a_hang(lab: Lab) -> None:
-    with call(lab.plain, "block", 1.6):
-        time.sleep(0.3)
+    with called(lab, "block", 1.4):
         found = ask_at(lab.plain)
     assert [(a.probe, a.outcome) for a in found.answers[:2]] == [("loop", "answered"), ("loop", "timeout")]
     assert told(found)["queue-door"] == 400
 
 
 def test_a_busy_thread_pool_leaves_the_loop_answering(lab: Lab) -> None:
-    calls = [call(lab.plain, "work", 3.5) for _ in range(41)]
-    time.sleep(0.6)
-    started = time.monotonic()
-    found = ask_at(lab.plain)
-    assert time.monotonic() - started < 3.0
+    with called(lab, "work", 8, times=41):
+        found = ask_at(lab.plain)
     loop, pool = found.get("loop"), found.get("pool")
-    assert loop is not None and loop.status == 405 and loop.seconds < 0.5
+    assert loop is not None and loop.status == 405 and loop.seconds < 3
     assert pool is not None and pool.outcome == "timeout"
     assert told(found)["identity"] == 403 and found.is_gradio and found.api_prefix == "/gradio_api"
     assert found.get("page") is None and found.get("queue-door") is None
-    for connection in calls:
-        connection.close()
-    eventually(lambda: told(ask_at(lab.plain)).get("pool") == 200)
+    eventually(lambda: told(ask_at(lab.plain)).get("pool") == 200, 30)
 
 
 def test_a_suspended_app_connects_and_says_nothing(lab: Lab) -> None:

@@ -125,7 +125,7 @@ def test_a_server_that_answers_each_request_late_does_not_hold_us() -> None:
     with server(late) as port:
         started = time.monotonic()
         found = ask_at(port, shared=True)
-        assert time.monotonic() - started < 5.2
+        assert time.monotonic() - started < 12
         assert found.is_gradio
 
 

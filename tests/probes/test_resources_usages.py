@@ -129,7 +129,7 @@ def test_memory_that_grows(lab: Any) -> None:
     curve = watch_memory([a_process(pid)], 1.0)
     sizes = [size for _, size in curve.points]
     assert len(sizes) >= 5 and sizes == sorted(sizes) and sizes[-1] - sizes[0] > 5 * 2**20
-    assert 0.5 < curve.seconds < 3
+    assert curve.seconds > 0.5
 
 
 def test_watching_ends_with_the_process(lab: Any) -> None:

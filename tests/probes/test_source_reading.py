@@ -171,7 +171,7 @@ def test_speed_of_an_ordinary_app(tmp_path: Path) -> None:
         source = read_source(path)
         times.append(time.process_time() - started)
     assert len(source.handlers) == 75
-    assert min(times) < 0.06
+    assert min(times) < 0.5
 
 
 def test_not_a_regular_file(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_the_kernels_view_is_there_while_stacks_are_still_taken(parts: Parts) ->
     looked = begun()
     started = time.monotonic()
     assert looked.threads() == kernel_view()
-    assert time.monotonic() - started < 2 and not go.is_set()
+    assert time.monotonic() - started < 8 and not go.is_set()
     go.set()
     assert looked.stacks() == stacks_view()
 
@@ -139,7 +139,7 @@ def test_an_error_in_the_kernels_look_ends_all_of_it(parts: Parts) -> None:
     assert looked.threads() == Absent("the kernel was not asked in time")
     found = looked.stacks()
     assert isinstance(found, Absent) and "RuntimeError: no such field" in found.why
-    assert time.monotonic() - started < 2 and parts.order == ["kernel"]
+    assert time.monotonic() - started < 8 and parts.order == ["kernel"]
 
 
 def test_an_error_in_the_stacks_costs_the_stacks_only(parts: Parts) -> None:
@@ -189,7 +189,7 @@ def test_nobody_waits_for_ever(parts: Parts, monkeypatch: pytest.MonkeyPatch) ->
     assert looked.threads() == Absent("the kernel was not asked in time")
     assert looked.stacks() == Absent("there was no time left for it")
     looked.end()
-    assert 0.5 < time.monotonic() - started < 3
+    assert 0.5 < time.monotonic() - started < 8
     go.set()
 
 
@@ -214,7 +214,7 @@ def test_a_look_that_is_not_done_confirms_nothing(parts: Parts) -> None:
     parts.threads = lambda: (go.wait(10), kernel_view())[1]
     looked, started = begun(), time.monotonic()
     assert looked.hangs() is False
-    assert 0.3 < time.monotonic() - started < 1.5
+    assert 0.3 < time.monotonic() - started < 8
     go.set()
     looked.stacks()
     assert looked.hangs() is True

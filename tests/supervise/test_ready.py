@@ -125,7 +125,7 @@ def test_asking(answer: bytes | None, status: int | None) -> None:
         thread.start()
         started = time.monotonic()
         assert ask(Door("http", "127.0.0.1", server.getsockname()[1]), "/config") == status
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 15
         given_up.set()
         thread.join()
 
@@ -144,7 +144,7 @@ def test_an_answer_in_drops_is_given_up() -> None:
         thread.start()
         started = time.monotonic()
         assert ask(Door("http", "127.0.0.1", server.getsockname()[1]), "/config") is None
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 15
         given_up.set()
         thread.join()
 

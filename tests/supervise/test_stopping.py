@@ -45,7 +45,7 @@ def test_a_daemon_is_found_and_stopped(supervise: Supervise, running: Running) -
     assert daemon.parent == app.process.guard_pid
     started = time.monotonic()
     app.stop()
-    assert 4.5 < time.monotonic() - started < 9  # it ignores SIGTERM, so it had its five seconds
+    assert 4.5 < time.monotonic() - started < 20  # it ignores SIGTERM, so it had its five seconds
     assert running(run.command[1]) == []
     app.stop()  # again
 
@@ -76,7 +76,7 @@ def test_a_suspended_app_is_stopped(supervise: Supervise, eventually: Eventually
     eventually(lambda: (read_stat(run.pid) or Stat(0, 0, "", 0)).state == "T", 5)
     started = time.monotonic()
     app.stop()
-    assert time.monotonic() - started < 4  # it got SIGCONT, so SIGTERM reached it
+    assert time.monotonic() - started < 4.8  # it got SIGCONT, so SIGTERM reached it
     assert app.process.ended is not None and app.process.ended.signal == signal.SIGTERM
 
 
@@ -140,8 +140,8 @@ except KeyboardInterrupt:
         time.sleep(0.3)
         started = time.monotonic()
         doctor.send_signal(signal.SIGINT)
-        doctor.wait(10)
-        assert time.monotonic() - started < 3
+        doctor.wait(20)
+        assert time.monotonic() - started < 4.5
         assert running(stubborn.name) == []
     assert doctor.returncode == -signal.SIGINT  # the interrupt goes on to the caller
     (Path(directory) / "app.log").unlink()
@@ -181,7 +181,7 @@ def test_an_obedient_app_ends_at_once(supervise: Supervise) -> None:
     app.start(0.3)
     started = time.monotonic()
     app.stop()
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 4.5  # else it would have been given five seconds
 
 
 def test_last_words_are_captured(supervise: Supervise, eventually: Eventually) -> None:
