@@ -26,12 +26,13 @@ def blocking_loop(
 
 @check("blocking-accepts", finds=("blocking.nobody-accepts",), cost=0.5)
 def blocking_accepts(
-    queue: AcceptQueue, listeners: Listeners | Absent, processes: Processes | Absent
+    queue: AcceptQueue, listeners: Listeners | Absent, processes: Processes | Absent, http: HttpAnswers | Absent
 ) -> Iterator[Finding]:
-    """Connections pile up in the kernel because nobody calls accept()."""
+    """Connections pile up in the kernel because nobody calls accept(). Where ours were answered, somebody does."""
     if not queue.samples or _suspended(queue, listeners, processes):
         return
-    piling = min(queue.samples) > 0 and queue.samples[-1] >= queue.samples[0]
+    answered = isinstance(http, HttpAnswers) and any(a.outcome == "answered" for a in http.answers)
+    piling = not answered and min(queue.samples) > 0 and queue.samples[-1] >= queue.samples[0]
     facts = {"port": str(queue.port), "waiting": str(queue.samples[-1])}
     source = Source("socket", f"port {queue.port}")
     yield Finding("blocking.nobody-accepts", piling, facts, source, witness="accept-queue")

@@ -27,8 +27,13 @@ _WORKERS = {
     "gunicorn": ("-w", "--workers"), "uvicorn": ("--workers",), "hypercorn": ("--workers", "-w"),
 }
 _CLASS = ("-k", "--worker-class")
-_BLOCKED = ("loop-blocked", "loop-busy", "loop-starved")
-_IMPORT_SECONDS = 1.0  # CPU time; less is no app that has come up
+BLOCKED = ("loop-blocked", "loop-busy", "loop-starved")
+# What a hang looks like from outside, and a start that takes long: workers that end at once neither hang nor load.
+OF_LIVING_WORKERS = (
+    "blocking.loop-silent", "blocking.nobody-accepts", "blocking.pool-silent", "model.loads-now",
+    "server.blocked-past-timeout",
+)
+IMPORT_SECONDS = 1.0  # CPU time; less is no app that has come up
 
 
 @check("server-live-model", finds=("server.worker-model",), cost=0.2)
@@ -36,7 +41,7 @@ def server_live_model(servers: Servers) -> Iterator[Finding]:
     """The worker model, told."""
     server = next((s for s in servers.servers if s.kind != "launch"), None)
     if server is not None:
-        yield _finding("server.worker-model", server, {"model": _model(server)})
+        yield server_finding("server.worker-model", server, {"model": _model(server)})
 
 
 def _model(server: Server) -> str:
@@ -62,14 +67,13 @@ def server_live_workers(servers: Servers, http: HttpAnswers) -> Iterator[Finding
             continue
         seen = len(took) > 1
         shares = ", ".join(f"pid {pid}: {n}" for pid, n in sorted(took.items()))
-        names = _WORKERS.get(server.kind, ("--workers",))
-        fixed = _rerun(server, changed_command(server.command, {names: "1"})) if server.options else ""
+        fixed = with_one_worker(server)
         origin = server.options.get("workers")
         facts = {
             "workers": str(max(len(took), len(server.workers))), "connections": str(sum(took.values())),
             "shares": shares, "single_worker_command": fixed, "origin": origin.origin if origin else "",
         }
-        yield _finding("server.workers-share-port", server, facts, seen=seen, witness="")
+        yield server_finding("server.workers-share-port", server, facts, seen=seen, witness="")
         if seen:
             return
 
@@ -81,13 +85,13 @@ def server_live_blocked(servers: Servers, live: Live, http: HttpAnswers) -> Iter
         return
     for server in servers.servers:
         pids = {w.pid for w in server.workers}
-        block = next((j for j in live.judgements if j.kind in _BLOCKED and j.sure and j.pid in pids), None)
+        block = next((j for j in live.judgements if j.kind in BLOCKED and j.sure and j.pid in pids), None)
         if block is None or len(pids) < 2 or block.location is None:
             continue
         place = block.location
         facts = {"pid": str(block.pid), "workers": str(len(pids)), "function": place.function,
                  "where": f"{place.file}:{place.line}"}
-        yield _finding("server.worker-blocked", server, facts, block=block, witness="")
+        yield server_finding("server.worker-blocked", server, facts, block=block, witness="")
 
 
 @check("server-live-replicas", finds=("server.replicas-in-turn",), cost=0.2)
@@ -114,9 +118,9 @@ def server_live_class(servers: Servers, http: HttpAnswers, python: Interpreter) 
         fixed = changed_command(server.command, {_CLASS: _asgi_class(python), ("-w", "--workers"): "1"})
         facts = {
             "class": server.worker_class, "origin": server.options["worker_class"].origin, "app": server.app,
-            "status": str(answers[-1].status) if answers else "", "asgi_command": _rerun(server, fixed),
+            "status": str(answers[-1].status) if answers else "", "asgi_command": rerun(server, fixed),
         }
-        yield _finding("server.worker-not-asgi", server, facts)
+        yield server_finding("server.worker-not-asgi", server, facts)
 
 
 def _asgi_class(python: Interpreter) -> str:
@@ -135,8 +139,10 @@ def server_live_object(servers: Servers, http: HttpAnswers | Absent) -> Iterator
         facts = {"module": module, "attribute": name or "application", "file": server.app_file}
         kind = {"missing": "server.app-name-missing", "blocks": "server.app-name-is-blocks"}.get(server.app_object)
         if server.app and kind and not well:
-            asgi = changed_command(server.command, {}, app=f"{module}:app") if kind.endswith("blocks") else ""
-            yield _finding(kind, server, facts | {"mounted_command": _rerun(server, asgi)})
+            right = "app" if kind.endswith("blocks") else next(iter(server.asgi_names), "")
+            fixed = rerun(server, changed_command(server.command, {}, app=f"{module}:{right}")) if right else ""
+            told = "mounted_command" if kind.endswith("blocks") else "renamed_command"
+            yield server_finding(kind, server, facts | {told: fixed, "right": right}, replaces=OF_LIVING_WORKERS)
 
 
 @check(
@@ -150,14 +156,14 @@ def server_live_timeout(servers: Servers, live: Live | Absent) -> Iterator[Findi
             continue
         judgements = live.judgements if isinstance(live, Live) else ()
         mine = {w.pid for w in server.workers} | set(server.ended) | set(server.begun)
-        block = next((j for j in judgements if j.kind in _BLOCKED and j.sure and j.pid in mine), None)
+        block = next((j for j in judgements if j.kind in BLOCKED and j.sure and j.pid in mine), None)
         killed = block is not None and block.pid in server.ended
-        died_before = (server.reaped or 0.0) > _IMPORT_SECONDS
+        died_before = (server.reaped or 0.0) > IMPORT_SECONDS
         facts = _timeout_facts(server, block)
         if killed:
-            yield _finding("server.worker-killed-now", server, facts, block=block)
+            yield server_finding("server.worker-killed-now", server, facts, block=block)
         elif block is not None and died_before:
-            yield _finding("server.blocked-past-timeout", server, facts, block=block)
+            yield server_finding("server.blocked-past-timeout", server, facts, block=block)
 
 
 def _timeout_facts(server: Server, block: Judgement | None) -> dict[str, str]:
@@ -168,24 +174,6 @@ def _timeout_facts(server: Server, block: Judgement | None) -> dict[str, str]:
         place = block.location
         facts |= {"where": f"{place.file}:{place.line}", "function": place.function} if place else {}
     return facts
-
-
-@check("server-live-restarts", finds=("server.restarted-while-looking", "server.reloads-while-looking"), cost=0.2)
-def server_live_restarts(servers: Servers) -> Iterator[Finding]:
-    """An app that is started anew while we look, by what started it, or by its own reloader."""
-    again = next(iter(servers.restarts), None)
-    if again is not None:
-        facts = {
-            "count": str(len(again.pids) - 1), "seconds": f"{again.seconds:.0f}", "keeper": again.keeper_command,
-            "keeper_pid": str(again.keeper), "pids": ", ".join(map(str, again.pids)),
-        }
-        yield Finding("server.restarted-while-looking", True, facts, Source("process", f"pid {again.keeper}"))
-    for server in servers.servers:
-        if server.on("reload") and len(server.begun) > 1:
-            plain = changed_command(server.command, {}, drop=("--reload",))
-            facts = {"count": str(len(server.begun)), "seconds": f"{server.seconds:.0f}",
-                     "plain_command": _rerun(server, plain)}
-            yield _finding("server.reloads-while-looking", server, facts)
 
 
 @check("server-timeout-place", finds=("server.timeout-in-handler",), cost=0.001)
@@ -202,18 +190,25 @@ def server_timeout_place(log: LogEvents, app: AppSource) -> Iterator[Finding]:
     yield Finding("server.timeout-in-handler", True, facts, match.source, place, chain=call.chain)
 
 
-def _rerun(server: Server, line: str) -> str:
+def with_one_worker(server: Server) -> str:
+    """The server's command with one worker, as it is typed; "" when it cannot be told."""
+    names = _WORKERS.get(server.kind, ("--workers",))
+    return rerun(server, changed_command(server.command, {names: "1"})) if server.options else ""
+
+
+def rerun(server: Server, line: str) -> str:
     """The command as it is typed in the folder in which the server runs, "" for none."""
     if not line or not server.directory:
         return line
     return shlex.join(["env", "-C", server.directory]) + " " + line
 
 
-def _finding(
+def server_finding(
     name: str, server: Server, facts: dict[str, str], *, seen: bool = True, block: Judgement | None = None,
-    witness: str | None = None,
+    witness: str | None = None, replaces: tuple[str, ...] = (),
 ) -> Finding:
+    """A finding about one server; several about the same are one witness, unless `witness` is given."""
     known = {k: v for k, v in facts.items() if v} | {"arbiter": str(server.pid), "kind": server.kind}
     place = block.location if block is not None and seen else None
     key = f"server:{server.pid}" if witness is None else f"{name}:{server.pid}"
-    return Finding(name, seen, known, Source("process", f"pid {server.pid}"), place, key)
+    return Finding(name, seen, known, Source("process", f"pid {server.pid}"), place, key, replaces)

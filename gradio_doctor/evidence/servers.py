@@ -39,10 +39,10 @@ class Server:
 
     `pid` is the arbiter's, or the only process's; `options` go by gunicorn's long names ("workers", "worker_class",
     "timeout", ...). `app` is module:name as the command has it, `app_file` its file, `app_object` what the file says
-    that name is ("" unknown). `titled` is True when the process replaced its command line by a title.
-    `ended` and `begun` are the workers that went and came while we looked, for `seconds`; `reaped` is the CPU time in
-    seconds of the children that ended since the start (None unknown). `accepted` says which process took how many of
-    the connections that we opened.
+    that name is ("" unknown), `asgi_names` the names that it could serve instead where that name is missing. `titled`
+    is True when the process replaced its command line by a title. `ended` and `begun` are the workers that went and
+    came while we looked, for `seconds`; `reaped` is the CPU time in seconds of the children that ended since the
+    start (None unknown). `accepted` says which process took how many of the connections that we opened.
     """
 
     kind: ServerKind
@@ -55,6 +55,7 @@ class Server:
     app: str = ""
     app_file: str = ""
     app_object: AppObject = ""
+    asgi_names: tuple[str, ...] = ()
     config: str = ""
     titled: bool = False
     ended: tuple[int, ...] = ()

@@ -11,6 +11,7 @@ from gradio_doctor.probes.families import family_of
 from gradio_doctor.probes.looks import behind_node, is_launcher, is_ours, looks_like_gradio
 from gradio_doctor.probes.processes import read_process
 from gradio_doctor.probes.scripts import is_python, script_of_command
+from gradio_doctor.probes.wanted import port_of_command
 
 Seeds = list[Process]
 
@@ -115,6 +116,9 @@ def _of_port(context: Context, processes: Processes) -> Seeds | Absent:
     if sockets and not holders:
         unlock = f'sudo "$(command -v gradio-doctor)" diagnose port:{port}'
         return Absent(f"port {port} is held by a process of another user or container, which we may not see", unlock)
+    if not sockets:  # a server whose workers do not come up listens on no port, and is told to
+        told = [p for p in processes.table.values() if port_of_command(p.command) == port]
+        return [p for p in told if p.state != "zombie" and p.ppid not in {t.pid for t in told}]
     return [b for p in holders for b in (behind_node(p, processes, lambda: listeners) or [p])]
 
 

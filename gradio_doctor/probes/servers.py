@@ -21,7 +21,7 @@ from gradio_doctor.probes.servers_command import (
     of_environment,
     read_command,
 )
-from gradio_doctor.probes.servers_files import app_object, config_file, read_config
+from gradio_doctor.probes.servers_files import app_object, asgi_names, config_file, read_config
 from gradio_doctor.probes.servers_watch import reaped_seconds, watch_restarts, watch_workers
 
 _MOST_SERVERS = 8
@@ -66,10 +66,11 @@ def _server(process: Process, command: Command | None, processes: Processes) -> 
     workers = tuple(ServerWorker(p.pid, processes.now - p.started) for p in children)
     options, config = _options(process, command)
     spec = options["wsgi_app"].value if not command.app and "wsgi_app" in options else command.app
+    kind = app_object(process.script, spec.partition(":")[2] or "application") if spec else ""
     return Server(
         command.kind, process.pid, age, redact_command(process.command), process.cwd, workers, options, spec,
-        process.script, app_object(process.script, spec.partition(":")[2] or "application") if spec else "", config,
-        command.titled, reaped=reaped,
+        process.script, kind, asgi_names(process.script) if kind == "missing" else (), config, command.titled,
+        reaped=reaped,
     )
 
 

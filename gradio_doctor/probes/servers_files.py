@@ -48,14 +48,26 @@ def app_object(path: str, name: str) -> AppObject:
     tree = _parse(path)
     if tree is None:
         return ""
+    names, whole = _names(tree)
+    if name in names or not whole:
+        return names.get(name, "")
+    return "" if any(isinstance(n, ast.Call) and _called(n) in _OPAQUE for n in ast.walk(tree)) else "missing"
+
+
+def asgi_names(path: str) -> tuple[str, ...]:
+    """The names of a module that its top level makes ASGI apps: what a server can be told to serve."""
+    tree = _parse(path)
+    return tuple(n for n, kind in _names(tree)[0].items() if kind == "asgi") if tree else ()
+
+
+def _names(tree: ast.Module) -> tuple[dict[str, AppObject], bool]:
+    """The names that a module's top level makes, and whether these are all of them."""
     names: dict[str, AppObject] = {}
     for node in tree.body:
         if _hides(node):
-            return names.get(name, "")
+            return names, False
         names.update(_made(node))
-    if name in names:
-        return names[name]
-    return "" if any(isinstance(n, ast.Call) and _called(n) in _OPAQUE for n in ast.walk(tree)) else "missing"
+    return names, True
 
 
 def _parse(path: str) -> ast.Module | None:

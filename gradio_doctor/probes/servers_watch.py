@@ -18,6 +18,7 @@ _BLOCKS = ("loop-blocked", "loop-busy", "loop-starved")
 _YOUNG = 20.0  # seconds; what is older is not being started anew in quick succession
 _RESTART_SECONDS = 12.0
 _RELOAD_SECONDS = 12.0
+_DYING_SECONDS = 12.0
 _MOST_TIMEOUT = 6.0
 _POLL = 0.15
 _IMPORTED = 1.0  # seconds of CPU time; importing Gradio takes 2 to 5
@@ -39,8 +40,8 @@ def reaped_seconds(pid: int) -> float | None:
 def watch_workers(context: Context, server: Server) -> Mapping[str, Any]:
     """What became of the workers since the first look: the fields `ended`, `begun` and `seconds` of a Server.
 
-    It waits only where the end of a worker is near: its loop does not run and the arbiter's time limit is short, or
-    the server reloads and has just done so.
+    It waits only where the end of a worker is near: its loop does not run and the arbiter's time limit is short, the
+    server reloads and has just done so, or its workers are young and others have ended before them.
     """
     if server.kind == "launch":
         return {}
@@ -52,24 +53,37 @@ def watch_workers(context: Context, server: Server) -> Mapping[str, Any]:
     while True:
         changes += bool(now - seen)
         seen |= now
-        if time.monotonic() >= end or (changes and not server.on("reload")) or changes > 1:
+        once = not server.on("reload") and seen - now
+        if time.monotonic() >= end or (changes and once) or changes > 1:
             break
         time.sleep(_POLL)
         now = _worker_pids(server, now)
     gone = tuple(sorted((first | seen) - now))
-    return {"ended": gone, "begun": tuple(sorted(seen - first)), "seconds": time.monotonic() - started}
+    processes = context.known(Processes)
+    seconds = time.time() - processes.now if isinstance(processes, Processes) else time.monotonic() - started
+    return {"ended": gone, "begun": tuple(sorted(seen - first)), "seconds": seconds}
 
 
 def _patience(context: Context, server: Server) -> float:
     if server.on("reload"):
         quick = any(w.age < _YOUNG / 2 and server.age > w.age + 1 for w in server.workers) or not server.workers
         return _RELOAD_SECONDS if quick and (server.reaped or 0) > 0.2 else 0.0
+    if _dying(server):
+        context.note(f"the workers of pid {server.pid} are young, and others have ended before them: watching that")
+        return _DYING_SECONDS
     timeout = server.number("timeout")
     live = context.known(Live)
     if server.kind != "gunicorn" or not timeout or timeout > _MOST_TIMEOUT or not isinstance(live, Live):
         return 0.0
     blocked = {j.pid for j in live.judgements if j.kind in _BLOCKS and j.sure}
     return timeout + 2.0 if any(w.pid in blocked for w in server.workers) else 0.0
+
+
+def _dying(server: Server) -> bool:
+    """True when an arbiter that has been there for a while has young workers only, and has seen others end."""
+    if server.replaces_by_plan or (server.reaped or 0.0) < _IMPORTED:
+        return False
+    return all(w.age < _YOUNG / 2 and server.age > w.age + 2 for w in server.workers)
 
 
 def _worker_pids(server: Server, known: Iterable[int]) -> set[int]:

@@ -102,6 +102,13 @@ def _of_arguments(server: str, arguments: Sequence[str], variables: _Variables) 
                          known=number is not None, origin=f"the command line of {server}")
 
 
+def port_of_command(command: Sequence[str]) -> int | None:
+    """The port that the command line of an ASGI server names; None when it names none, or is none of a server."""
+    server, arguments = _server_command(command)
+    told = [v for n, v in _options(arguments) if n in ("-b", "--bind", "--port")] if server else []
+    return _port(told[-1].rpartition(":")[2]) if told else None
+
+
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Options with their values, written as `--name value` or `--name=value`."""
     for at, part in enumerate(arguments):

@@ -95,7 +95,7 @@ def test_the_loop_is_silent_or_not(outcome: str, seen: bool, loaded: Loaded) -> 
 def test_a_suspended_process_says_nothing_about_its_loop(loaded: Loaded) -> None:
     stopped = _processes("stopped")
     assert _ids(named(loaded, "blocking-loop")(_http(_answer("loop", "timeout")), GROWING, *stopped)) == []
-    assert _ids(named(loaded, "blocking-accepts")(GROWING, *stopped)) == []
+    assert _ids(named(loaded, "blocking-accepts")(GROWING, *stopped, ABSENT)) == []
 
 
 def test_a_silent_loop_is_found_without_looking_at_processes(loaded: Loaded) -> None:
@@ -107,12 +107,19 @@ def test_a_silent_loop_is_found_without_looking_at_processes(loaded: Loaded) -> 
     ("samples", "seen"), [((1, 2, 4), True), ((3, 3), True), ((0, 1), False), ((4, 2, 0), False), ((5, 1), False)]
 )
 def test_connections_pile_up_or_not(samples: tuple[int, ...], seen: bool, loaded: Loaded) -> None:
-    found = named(loaded, "blocking-accepts")(AcceptQueue(7860, samples, 1.0), ABSENT, ABSENT)
+    found = named(loaded, "blocking-accepts")(AcceptQueue(7860, samples, 1.0), ABSENT, ABSENT, ABSENT)
+    assert _ids(found) == [("blocking.nobody-accepts", seen)]
+
+
+@pytest.mark.parametrize(("outcome", "seen"), [("timeout", True), ("answered", False)])
+def test_a_busy_app_that_answers_accepts(outcome: str, seen: bool, loaded: Loaded) -> None:
+    """Seen with eight busy threads on a busy machine: connections waited at each look, and were answered."""
+    found = named(loaded, "blocking-accepts")(GROWING, ABSENT, ABSENT, _http(_answer("loop", outcome)))
     assert _ids(found) == [("blocking.nobody-accepts", seen)]
 
 
 def test_no_samples_no_finding(loaded: Loaded) -> None:
-    assert _ids(named(loaded, "blocking-accepts")(AcceptQueue(7860, (), 1.0), ABSENT, ABSENT)) == []
+    assert _ids(named(loaded, "blocking-accepts")(AcceptQueue(7860, (), 1.0), ABSENT, ABSENT, ABSENT)) == []
 
 
 def test_the_pool_is_silent_while_the_loop_answers(loaded: Loaded) -> None:

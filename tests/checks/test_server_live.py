@@ -11,7 +11,7 @@ import pytest
 
 from gradio_doctor.command_line import changed_command
 from gradio_doctor.evidence import AppSource, Handler, HttpAnswer, HttpAnswers, Interpreter, Location, SlowCall
-from gradio_doctor.evidence.servers import Restart, Server, ServerOption, Servers, ServerWorker
+from gradio_doctor.evidence.servers import Server, ServerOption, Servers, ServerWorker
 from gradio_doctor.fill import fill
 from gradio_doctor.live.model import Judgement, Live
 from gradio_doctor.rank import merged, rank
@@ -144,23 +144,6 @@ def test_blocked_again_after_an_earlier_one_had_died(loaded: Loaded) -> None:
 ])
 def test_a_worker_that_goes_for_another_reason(loaded: Loaded, server: Server, live: object) -> None:
     assert list(named(loaded, "server-live-timeout")(Servers((server,)), live)) == []
-
-
-def test_an_app_started_anew_and_anew(loaded: Loaded) -> None:
-    restart = Restart(7, "bash loop.sh", (20, 21, 22), 8.4, 12.0)
-    found = one(loaded, "server-live-restarts", Servers((), (restart,)))
-    assert found.facts["count"] == "2" and found.facts["keeper"] == "bash loop.sh" and found.facts["seconds"] == "8"
-    assert first(loaded, found) == ["server.restart-loop"]
-
-
-def test_a_reloader_that_reloads_itself(loaded: Loaded) -> None:
-    command = ("/v/bin/uvicorn", "app:app", "--reload", "--port", "7860")
-    server = replace(gunicorn(begun=(20, 21)), kind="uvicorn", command=command, options=options(reload="True"))
-    found = one(loaded, "server-live-restarts", Servers((server,)))
-    assert found.facts["plain_command"].endswith("/v/bin/uvicorn app:app --port 7860")
-    assert first(loaded, found) == ["server.restart-loop"]
-    for quiet in (replace(server, begun=(20,)), replace(server, options={})):
-        assert list(named(loaded, "server-live-restarts")(Servers((quiet,)))) == []
 
 
 @pytest.mark.parametrize("line", [
