@@ -112,7 +112,8 @@ def _asked(context: Context, server: Server) -> Server:
     holders = [p for s in chosen if s.port == chosen[0].port for p in s.holders]
     if len(set(holders)) < 2:
         return server
-    accepted = who_accepts(_host(chosen), chosen[0].port, list(dict.fromkeys(holders)))
+    several = len(server.workers) > 1
+    accepted = who_accepts(_host(chosen), chosen[0].port, list(dict.fromkeys(holders)), several=several)
     return _with_found_workers(replace(server, accepted=accepted))
 
 

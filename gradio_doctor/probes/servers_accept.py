@@ -14,22 +14,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _CONNECTIONS = 16
+_MOST_CONNECTIONS = 64
 _ALL_SECONDS = 1.0
 _ONE_SECONDS = 0.15
 _PAUSE = 0.001
 _MOST_BYTES = 16 << 20
 
 
-def who_accepts(host: str, port: int, pids: Sequence[int]) -> Mapping[int, int]:
-    """How many of at most 16 connections each of the processes took (Linux).
+def who_accepts(host: str, port: int, pids: Sequence[int], *, several: bool = False) -> Mapping[int, int]:
+    """How many of 16 connections each of the processes took (Linux).
 
-    Empty when nobody accepts, or nothing can be seen. Takes at most a second, a few milliseconds as a rule.
+    Empty when nobody accepts, or nothing can be seen. Takes at most a second, a few milliseconds as a rule. Where
+    `several` are known to serve, more connections are opened until a second one takes its turn: on a busy machine the
+    one that runs already takes them all.
     """
     took: Counter[int] = Counter()
     deadline = time.monotonic() + _ALL_SECONDS
     silent = 0
-    for _ in range(_CONNECTIONS):
-        if time.monotonic() > deadline or silent > 1:
+    for number in range(_MOST_CONNECTIONS):
+        if time.monotonic() > deadline or (silent > 1 and not took):
+            break
+        if number >= _CONNECTIONS and (len(took) > 1 or not several):
             break
         pid = _one(host, port, pids)
         silent += pid is None
