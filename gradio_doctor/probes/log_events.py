@@ -1,7 +1,8 @@
-"""Probe: what the logs at hand say. Named files, the captured output of our own run, the running app's output files."""
+"""Probe: what the logs at hand say. Named files, the output of our own run, the running app's files, its journal."""
 
 from __future__ import annotations
 
+import io
 import stat
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,6 +12,7 @@ from gradio_doctor.evidence import OUTPUT_OF_RUN, Absent, Instances, LogEvents, 
 from gradio_doctor.knowledge.model import Signature
 from gradio_doctor.logs import Limits, LogError, LogInput, read_logs
 from gradio_doctor.probes.base import Context, Probe
+from gradio_doctor.probes.journal import read_journal, unit_of, unit_that_runs, writes_to_socket
 
 
 def make_log_probe(signatures: Sequence[Signature]) -> Probe:
@@ -26,7 +28,7 @@ def probe_log_events(context: Context, signatures: Sequence[Signature]) -> LogEv
     named = [LogInput(path) for path in context.options.logs]
     if context.target.kind == "log" and context.target.path:
         named.append(LogInput(context.target.path))
-    inputs = list(_unique([*named, *_of_run(context), *_of_process(context)]))
+    inputs = list(_unique([*named, *_of_run(context), *_of_process(context), *_of_service(context)]))
     if not inputs:
         return Absent("no log is at hand", "gradio-doctor diagnose --log FILE")
     options = context.options
@@ -72,6 +74,20 @@ def _of_process(context: Context) -> Iterator[LogInput]:
             path = output_file(pid, descriptor)
             if path:
                 yield LogInput(path)
+
+
+def _of_service(context: Context) -> Iterator[LogInput]:
+    """The journal of the systemd service that the app runs in, or ran in where it is not running."""
+    known = context.known(Instances)
+    if isinstance(known, Absent) or known is None:
+        return
+    running = [p.pid for p in known.all if p.pid != known.started_by_us]
+    units = {unit_of(pid) for pid in running if writes_to_socket(pid)}
+    if not running and context.target.script:
+        units = {unit_that_runs(context.target.script)}
+    for unit in sorted(u for u in units if u):
+        if text := read_journal(unit):
+            yield LogInput(f"journal:{unit[0]}", f"journal of {unit[0]}", io.BytesIO(text))
 
 
 def output_file(pid: int, descriptor: int) -> str:
