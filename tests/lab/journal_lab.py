@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import uuid
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.lab.harness import until
+from tests.lab.resource_lab import remove_group
 
 _JOURNALD = Path("/usr/lib/systemd/systemd-journald")
 _LOCK = Path("/tmp/gradio-doctor-journal.lock")
@@ -71,20 +71,9 @@ def service(name: str) -> Iterator[Callable[[], None]]:
     try:
         yield enter
     finally:
-        for pid in (group / "cgroup.procs").read_text().split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-        until(lambda: _removed(group), 20, "something stays in the group")
+        remove_group(group)
         with contextlib.suppress(OSError):
             group.parent.rmdir()
-
-
-def _removed(group: Path) -> bool:
-    try:
-        group.rmdir()
-    except OSError:
-        return False
-    return True
 
 
 def written(unit: str) -> str:

@@ -51,15 +51,24 @@ class Group:
         (self.path / self.file).write_text(self.value)
 
     def close(self) -> None:
-        def empty() -> bool:
-            pids = (self.path / "cgroup.procs").read_text().split()
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
-            return not pids
+        """End what is in it, and remove it."""
+        remove_group(self.path)
 
-        until(empty, 10, "the group does not empty")
-        self.path.rmdir()
+
+def remove_group(path: Path) -> None:
+    """End all processes of a control group, and remove it."""
+
+    def gone() -> bool:
+        for pid in (path / "cgroup.procs").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            path.rmdir()
+        except OSError:  # the kernel counts a process for a moment after its end
+            return False
+        return True
+
+    until(gone, 20, f"{path} does not empty")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,3 +57,21 @@ def test_without_files_it_is_no_fault(lab: Lab, port: int, temp: Path) -> None:
     report = doctor("diagnose", app, cwd=lab.directory)
     report.assert_healthy()
     assert "limits.temp-refused-idle" in {p["finding"] for p in report.data["predictions"]}
+
+
+@pytest.mark.parametrize("kind", ["file", "text"])
+def test_a_disk_that_became_read_only(lab: Lab, port: int, temp: Path, kind: str) -> None:
+    """As ext4 does after an error of the disk. An app that shows text alone does not feel it."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=16m,uid={NOBODY}", "tmpfs", str(temp)], check=True)
+    try:
+        app = start(lab, port, temp, kind)
+        doctor("diagnose", app, cwd=lab.directory).assert_healthy()
+        subprocess.run(["mount", "-o", "remount,ro", str(temp)], check=True)
+        report = doctor("diagnose", app, cwd=lab.directory)
+        if kind == "text":
+            report.assert_healthy()
+        else:
+            assert "read-only file system" in report.assert_first("limits.permission")["because"]
+    finally:
+        lab.close()
+        subprocess.run(["umount", "-l", str(temp)], check=True)
