@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from gradio_doctor.sdk import Absent, Finding, HttpAnswers, Instances, Judgement, Live, Location, Mend, Source, check
+from gradio_doctor.sdk import (
+    Absent,
+    Finding,
+    HttpAnswers,
+    Instances,
+    Judgement,
+    Live,
+    Location,
+    Mend,
+    Outgoing,
+    Source,
+    check,
+)
 
 _LOOP = {
     "loop-blocked": "blocking.loop-blocked", "loop-busy": "blocking.loop-busy", "loop-starved": "blocking.gil-held",
@@ -27,6 +40,41 @@ def blocking_locks(live: Live) -> Iterator[Finding]:
     if live.complete:
         yield finding_of("blocking.lock-cycle", live.first("deadlock"), live)
         yield finding_of("blocking.lock-convoy", live.first("lock-convoy"), live)
+
+
+@check("blocking-stuck", finds=("blocking.nobody-wakes", "blocking.handler-waits"), cost=0.1)
+def blocking_stuck(live: Live, http: HttpAnswers, outgoing: Outgoing | Absent) -> Iterator[Finding]:
+    """A handler waits inside the app, and nothing of the app runs that could end it; nor does another server have to.
+
+    For a lock that is a deadlock. For an event or a queue it may be meant (until somebody presses a button), and
+    counts where others wait behind it.
+    """
+    found = live.first("handler-stuck")
+    awaited = isinstance(outgoing, Outgoing) and bool(outgoing.unanswered)
+    if found is None or awaited:
+        return
+    answer = http.get("queue-size")
+    size = (answer.queue_size if answer else None) or 0
+    if found.facts.get("lock") or size:
+        name = "blocking.nobody-wakes" if found.facts.get("lock") else "blocking.handler-waits"
+        told = finding_of(name, found, live)
+        facts = {**told.facts, "size": str(size), "endless": _endless(found)}
+        yield replace(told, facts=facts, replaces=("blocking.lock-cycle", "blocking.lock-convoy"))
+
+
+_NOBODY = {
+    "lock": "a lock that nobody releases", "queue": "a queue that nobody fills", "event": "an event that nobody sets",
+    "future": "the result of a job that nobody runs", "join": "a thread that does not end",
+    "file-lock": "a file's lock that nobody releases", "pipe-read": "a pipe that nobody writes to",
+}
+
+
+def _endless(found: Judgement) -> str:
+    wait = found.wait
+    if wait is None:
+        return found.facts.get("wait", "")
+    name = wait.name or (wait.resource.name if wait.resource else "")
+    return f"{_NOBODY.get(wait.kind, wait.kind)}{f' ({name})' if name else ''}"
 
 
 @check("blocking-waits", finds=("blocking.waits-for-server", "blocking.calls-itself", "blocking.pool-wait"), cost=0.1)

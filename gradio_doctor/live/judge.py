@@ -12,6 +12,7 @@ from gradio_doctor.live.outside import judge_outside
 from gradio_doctor.live.pool import DEFAULT_LIMITS, judge_pool
 from gradio_doctor.live.serving import judge_serving
 from gradio_doctor.live.starting import judge_starting
+from gradio_doctor.live.stuck import judge_stuck
 from gradio_doctor.live.views import view_processes
 
 
@@ -30,7 +31,10 @@ def judge(
     found = [*judge_serving(views, sockets)]
     for process in views:
         if not process.stopped:
-            found += _running(process, limits, loop_answers)
+            running = [*_running(process, limits, loop_answers)]
+            found += running
+            if not any(j.kind in ("deadlock", "lock-convoy") for j in running):
+                found += judge_stuck(process, [p for p in views if p is not process])
             if sockets is not None and not sockets.held_by(process.pid):
                 found += judge_starting(process)
     return tuple(sorted(found, key=lambda j: not j.sure))

@@ -17,8 +17,8 @@ WaitKind = Literal[
 ]
 JudgementKind = Literal[
     "process-stopped", "loop-blocked", "loop-busy", "loop-stalled", "loop-starved", "pool-exhausted", "deadlock",
-    "lock-convoy", "self-call", "upstream-wait", "connection-pool-wait", "pipe-full", "server-thread-gone",
-    "listener-without-server", "loading", "start-held",
+    "lock-convoy", "handler-stuck", "self-call", "upstream-wait", "connection-pool-wait", "pipe-full",
+    "server-thread-gone", "listener-without-server", "loading", "start-held",
 ]
 
 

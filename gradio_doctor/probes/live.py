@@ -15,7 +15,7 @@ from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.threads_read import cpu_times
 
 PATIENCE = 3.0  # seconds; a wait that is shorter is what calls to other machines are made of
-_WAITS = ("upstream-wait", "connection-pool-wait", "lock-convoy")
+_WAITS = ("upstream-wait", "connection-pool-wait", "lock-convoy", "handler-stuck")
 
 
 def probe_live(context: Context) -> Live | Absent:

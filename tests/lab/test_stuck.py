@@ -1,0 +1,149 @@
+"""Handlers that wait for what nothing in the app will do, beside those that wait for good reason."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from tests.lab.harness import Lab, doctor, until, wait_launched, write_app
+
+APP = """
+    import asyncio, concurrent.futures, fcntl, multiprocessing, queue, threading, time
+    import gradio as gr
+    import httpx
+
+    lock, items, event = threading.Lock(), queue.Queue(), threading.Event()
+    one = concurrent.futures.ThreadPoolExecutor(1)
+
+    def lose_the_lock(text):
+        lock.acquire()
+        if text == "0":
+            raise gr.Error("it is not released")
+        lock.release()
+
+    def outer(text):
+        return one.submit(len, text).result()
+
+    def wait_in_the_same_pool(text):
+        return one.submit(outer, text).result()
+
+    def take_from_nobody(text):
+        return items.get()
+
+    def lock_the_file_again(text):
+        with open(__file__) as mine:
+            fcntl.flock(mine, fcntl.LOCK_EX)
+
+    def wait_for_a_button(text):
+        event.wait()
+
+    def take_from_a_thread(text):
+        return items.get()
+
+    def fill():
+        while True:
+            time.sleep(8)
+            items.put("x")
+
+    def ask_a_process(text):
+        return pool.apply(time.sleep, (12,))
+
+    async def fetch():
+        async with httpx.AsyncClient(timeout=50) as client:
+            return (await client.get("http://127.0.0.1:{slow}/")).text
+
+    def await_elsewhere(text):
+        return asyncio.run_coroutine_threadsafe(fetch(), loop).result()
+
+    if __name__ == "__main__":
+        pool = multiprocessing.get_context("fork").Pool(1)
+        held = open(__file__)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        loop = asyncio.new_event_loop()
+        if "{handler}" == "await_elsewhere":
+            threading.Thread(target=loop.run_forever, daemon=True).start()
+        if "{handler}" == "take_from_a_thread":
+            threading.Thread(target=fill, daemon=True).start()
+        if "{handler}" != "ask_a_process":
+            pool.terminate(); pool.join()
+        with gr.Blocks() as demo:
+            box = gr.Textbox()
+            box.submit({handler}, box, box, api_name="predict", concurrency_limit={limit})
+        demo.launch(server_port={port}, prevent_thread_lock=True, ssr_mode=False)
+        open(__file__ + ".up", "w").close()
+        demo.block_thread()
+"""
+
+
+def call(port: int, text: str) -> None:
+    """Join the queue, and listen as the page does; what comes is of no interest."""
+    base = f"http://127.0.0.1:{port}/gradio_api/call/predict"
+    request = urllib.request.Request(
+        base, json.dumps({"data": [text]}).encode(), {"Content-Type": "application/json"})
+    with suppress(OSError, http.client.HTTPException), urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+        event = json.load(answer)["event_id"]
+        with urllib.request.urlopen(f"{base}/{event}", timeout=120) as told:  # noqa: S310
+            told.read()
+
+
+def queued(port: int) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/gradio_api/queue/status", timeout=20) as answer:
+        return int(json.load(answer)["queue_size"])
+
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[int]:
+    """A server that takes its time, and answers in the end."""
+
+    class Late(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(14)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Late)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+def used(lab: Lab, port: int, handler: str, slow: int, *, users: int, limit: int) -> None:
+    """Start the app, and let some people use it; wait until those have come who find no slot free."""
+    app = write_app(lab.directory, APP, handler=handler, port=port, slow=slow, limit=limit)
+    lab.start(app, wait=port)
+    wait_launched(app)
+    for number in range(users):
+        threading.Thread(target=call, args=(port, str(number)), daemon=True).start()
+        time.sleep(0.3)
+    until(lambda: queued(port) >= (users > limit), 30, "the queue does not fill")
+
+
+@pytest.mark.parametrize(
+    "handler", ["lose_the_lock", "wait_in_the_same_pool", "take_from_nobody", "lock_the_file_again"],
+)
+def test_nothing_will_end_the_wait(lab: Lab, port: int, slow: int, handler: str) -> None:
+    limit = 4 if handler == "wait_in_the_same_pool" else 1
+    used(lab, port, handler, slow, users=limit + 2, limit=limit)
+    top = doctor("diagnose", "app.py", cwd=lab.directory).assert_first("blocking.deadlock")
+    assert top["location"]["function"] == handler and "nobody" in top["says"]
+
+
+@pytest.mark.parametrize(("handler", "users"), [
+    ("wait_for_a_button", 1), ("take_from_a_thread", 3), ("ask_a_process", 3), ("await_elsewhere", 3),
+])
+def test_waits_for_good_reason(lab: Lab, port: int, slow: int, handler: str, users: int) -> None:
+    used(lab, port, handler, slow, users=users, limit=1)
+    time.sleep(3)  # longer than what is not worth a word
+    doctor("diagnose", "app.py", cwd=lab.directory).assert_healthy()
