@@ -20,6 +20,7 @@ _LEAST_BYTES = 0.5  # of a parameter: quantised to four bits
 _PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 _EXEMPT = ("*", "localhost", "127.0.0.1")
 _DROPPING = frozenset({"gosu", "su-exec", "setpriv", "setuidgid", "s6-setuidgid", "chpst", "sudo", "su", "runuser"})
+_SPACE_PORT = "7860"
 _WORKERS = frozenset({"vllm", "deepspeed"})  # a DataLoader passes nothing through it by default
 
 
@@ -65,6 +66,19 @@ def deploy_reach(deployment: Deployment, source: AppSource) -> Iterator[Finding]
                               port=str(at.port or ""))
         if not told_elsewhere(deployment, unit, "GRADIO_SERVER_PORT"):
             yield from _ports(unit, at)
+            yield from _space_port(deployment, unit, at)
+
+
+def _space_port(deployment: Deployment, unit: Unit, at: Where) -> Iterator[Finding]:
+    """A Space of kind Docker leads to app_port, 7860 unless told (huggingface.co/docs/hub/spaces-sdks-docker)."""
+    kind, told = deployment.header("sdk"), deployment.header("app_port")
+    built = unit.kind == "dockerfile" and not unit.target and unit.file.rpartition("/")[2] == "Dockerfile"
+    if kind is None or kind.value != "docker" or not built or at.port is None:
+        return
+    led = told.value if told and told.known else _SPACE_PORT
+    if led != str(at.port):
+        line = told or kind
+        yield finding("deploy.port-leads-nowhere", line.file, line.line, led=led, port=str(at.port), unit="the Space")
 
 
 def _ports(unit: Unit, at: Where) -> Iterator[Finding]:

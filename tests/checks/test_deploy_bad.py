@@ -77,6 +77,13 @@ BAD: dict[str, tuple[Files, list[str]]] = {
         {"Dockerfile": DOCKERFILE, ".env": "INSIDE=8000\n",
          "compose.yaml": COMPOSE.replace(":7860", ":${INSIDE}")}, ["deploy.port-leads-nowhere compose.yaml:5"]),
     "port-declared": (serve("gunicorn -k asgi -b 0.0.0.0:8000 app:app"), ["deploy.port-declared-wrong Dockerfile:6"]),
+    "port-of-a-space": (
+        {**serve("uvicorn --host 0.0.0.0 --port 8000 app:app"),
+         "README.md": "---\ntitle: x\nsdk: docker\napp_port: 7860\n---\n"},
+        ["deploy.port-declared-wrong Dockerfile:6", "deploy.port-leads-nowhere README.md:4"]),
+    "port-of-a-space-by-default": (
+        {**serve("uvicorn --host 0.0.0.0 --port 8000 app:app"), "README.md": "---\nsdk: docker\n---\n"},
+        ["deploy.port-declared-wrong Dockerfile:6", "deploy.port-leads-nowhere README.md:2"]),
     # memory
     "memory-of-a-default": ({"Dockerfile": DOCKERFILE, "compose.yaml": COMPOSE.replace("4g", "${MEM:-32m}")},
                             ["deploy.memory-below-start compose.yaml:6"]),

@@ -87,6 +87,12 @@ GOOD: dict[str, Files] = {
                         "compose.yaml": f"{COMPOSE}    user: '1000'\n"},
     "root-of-a-manifest": {"Dockerfile": DOCKERFILE.replace("USER 1000\n", ""), "k8s/a.yaml": MANIFEST.replace(
         "ports: [{name", "securityContext: {runAsNonRoot: true}\n          ports: [{name")},
+    "port-of-a-space": {"Dockerfile": DOCKERFILE, "README.md": SPACE},
+    "port-of-a-space-by-default": {"Dockerfile": DOCKERFILE, "README.md": "---\nsdk: docker\n---\n"},
+    "port-of-a-space-of-its-own": {
+        "Dockerfile": SERVED.replace("EXPOSE 7860", "EXPOSE 8000").format(
+            command="uvicorn --host 0.0.0.0 --port 8000 app:app"),
+        "app.py": MOUNTED, "README.md": SPACE.replace("7860", "8000")},
     "root-of-a-space": {"Dockerfile": DOCKERFILE.replace("USER 1000\n", ""), "README.md": SPACE},
     # images and versions
     "a-name-for-what-is-built": {"Dockerfile": DOCKERFILE, "compose.yaml": f"{COMPOSE}    image: demo:latest\n"},
