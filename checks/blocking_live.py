@@ -58,7 +58,7 @@ def blocking_stuck(live: Live, http: HttpAnswers, outgoing: Outgoing | Absent) -
     if found.facts.get("lock") or size:
         name = "blocking.nobody-wakes" if found.facts.get("lock") else "blocking.handler-waits"
         told = finding_of(name, found, live)
-        facts = {**told.facts, "size": str(size), "endless": _endless(found)}
+        facts = {**told.facts, "size": str(size), "lacking": _lacking(found)}
         yield replace(told, facts=facts, replaces=("blocking.lock-cycle", "blocking.lock-convoy"))
 
 
@@ -69,7 +69,7 @@ _NOBODY = {
 }
 
 
-def _endless(found: Judgement) -> str:
+def _lacking(found: Judgement) -> str:
     wait = found.wait
     if wait is None:
         return found.facts.get("wait", "")
@@ -77,12 +77,29 @@ def _endless(found: Judgement) -> str:
     return f"{_NOBODY.get(wait.kind, wait.kind)}{f' ({name})' if name else ''}"
 
 
-@check("blocking-waits", finds=("blocking.waits-for-server", "blocking.calls-itself", "blocking.pool-wait"), cost=0.1)
+@check("blocking-itself", finds=("blocking.calls-itself", "blocking.waits-for-itself"), cost=0.1)
+def blocking_itself(live: Live, http: HttpAnswers | Absent, outgoing: Outgoing | Absent) -> Iterator[Finding]:
+    """The app waits for its own answer: its event loop does, or a handler whose own slot the answer needs.
+
+    A handler may well ask its own app; the answer then comes, or another handler is seen to work on it.
+    """
+    found = live.first("self-call")
+    loop = http.get("loop") if isinstance(http, HttpAnswers) else None
+    if found is None or found.facts.get("role") == "loop" or loop is None or loop.outcome != "answered":
+        yield finding_of("blocking.calls-itself", found, live)
+        return
+    port = found.facts.get("port", "")
+    asked = outgoing.unanswered if isinstance(outgoing, Outgoing) else ()
+    if found.facts.get("others") != "work" and all(u.remote.endswith(f":{port}") for u in asked):
+        told = finding_of("blocking.waits-for-itself", found, live)
+        yield replace(told, replaces=("blocking.lock-cycle", "blocking.lock-convoy", "blocking.calls-itself"))
+
+
+@check("blocking-waits", finds=("blocking.waits-for-server", "blocking.pool-wait"), cost=0.1)
 def blocking_waits(live: Live) -> Iterator[Finding]:
-    """Handlers that have waited for another server, for the app itself, or for a free connection."""
+    """Handlers that have waited for another server, or for a free connection."""
     endless = (j for j in live.judgements if j.kind == "upstream-wait" and j.facts.get("endless") == "yes")
     yield finding_of("blocking.waits-for-server", next(endless, None), live, "limit-wait")
-    yield finding_of("blocking.calls-itself", live.first("self-call"), live)
     yield finding_of("blocking.pool-wait", live.first("connection-pool-wait"), live)
 
 

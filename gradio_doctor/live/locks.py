@@ -88,13 +88,21 @@ def _convoys(process: ProcessView, waiting: Sequence[ThreadView]) -> Iterator[Ju
         if view.wait is not None:
             groups[view.wait.lock or _wanted(view)].append(view)
     for members in groups.values():
-        if len(members) >= _CONVOY:
-            yield _convoy(process, members)
+        if len(members) >= _CONVOY and (made := _convoy(process, members)):
+            yield made
 
 
-def _convoy(process: ProcessView, members: Sequence[ThreadView]) -> Judgement:
+def _works(view: ThreadView) -> bool:
+    waits = view.wait.kind if view.wait is not None else ""
+    return view.verdict in ("busy-python", "busy-native", "moving", "gil-wait") or waits == "child"
+
+
+def _convoy(process: ProcessView, members: Sequence[ThreadView]) -> Judgement | None:
+    """None where the holder is at work: then they take their turns, one after the other."""
     wanted, tids = _wanted(members[0]), {t.tid for t in members}
     holder = next((t for t in process.threads if t.tid not in tids and wanted in _held(t)), None)
+    if holder is not None and _works(holder):
+        return None
     made = of_thread(
         "lock-convoy", members[0], sure=holder is not None, threads=tuple(tids), count=str(len(members)),
         lock=wanted[1], holder=holder.verdict if holder else "",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from gradio_doctor.live.making import of_thread
+from gradio_doctor.live.making import folded, location, of_thread
 from gradio_doctor.live.model import Judgement, JudgementKind, ProcessView, ThreadView
 
+_INSIDE = ("lock", "event", "queue", "future", "join")
 _SERVING = ("loop", "worker", "executor")
 
 
@@ -21,7 +23,8 @@ def judge_outside(process: ProcessView) -> Iterator[Judgement]:
         if key := _peer(view):
             peers[key].append(view)
     for (kind, remote), views in peers.items():
-        yield _grouped(kind, views, process, remote=remote, port=remote.rpartition(":")[2])
+        made = _grouped(kind, views, process, remote=remote, port=remote.rpartition(":")[2])
+        yield _for_whom(made, views, process) if kind == "self-call" else made
     pools: dict[str, list[ThreadView]] = defaultdict(list)
     for view in serving:
         if view.wait is not None and view.wait.kind == "pool":
@@ -40,6 +43,17 @@ def _peer(view: ThreadView) -> tuple[JudgementKind, str] | None:
     if wait.resource.peer in ("self", "app"):
         return "self-call", wait.resource.remote
     return "upstream-wait", wait.resource.remote
+
+
+def _for_whom(made: Judgement, views: Sequence[ThreadView], process: ProcessView) -> Judgement:
+    """With the handler that waits, where a library's thread does the asking; and whether any other handler works."""
+    others = [t for t in process.threads if t not in views and t.own is not None and t.verdict != "idle"]
+    inside = [t for t in others if t.wait is not None and t.wait.kind in _INSIDE]
+    works = any(t.role in _SERVING for t in others if t not in inside)
+    waits = next((t for t in inside if t.role == "worker"), None)
+    if made.location is None and waits is not None:
+        made = replace(made, location=location(waits.own), stack=folded(waits.frames))
+    return replace(made, facts={**made.facts, "others": "work" if works else "rest"})
 
 
 def _grouped(kind: JudgementKind, views: Sequence[ThreadView], process: ProcessView, **facts: str) -> Judgement:

@@ -26,7 +26,8 @@ _IN_PYTHON: tuple[tuple[str, str, WaitKind], ...] = (
     ("communicate", "subprocess.py", "child"), ("_wait", "subprocess.py", "child"), ("wait", "subprocess.py", "child"),
     ("_recv", "multiprocessing/connection.py", "pipe-read"), ("getaddrinfo", "socket.py", "name-lookup"),
     ("readinto", "socket.py", "socket"), ("read", "ssl.py", "socket"), ("recv", "ssl.py", "socket"),
-    ("create_connection", "socket.py", "socket"), ("wait", "threading.py", "event"),
+    ("create_connection", "socket.py", "socket"), ("acquire", "threading.py", "lock"),
+    ("wait", "threading.py", "event"),  # a semaphore's acquire() is made of it
 )
 _READS = frozenset({"read", "readv", "recvfrom", "recvmsg", "recvmmsg"})
 _TAKES = re.compile(r"([A-Za-z_][\w.\[\]'\"]{0,100})\.acquire\(")

@@ -38,9 +38,15 @@ def probe_live(context: Context) -> Live | Absent:
     return Live(_lasting(found), groups, isinstance(stacks, Stacks), tuple(p.pid for p in main))
 
 
+def _may_end(judgement: Judgement) -> bool:
+    """True for waits that are part of many healthy answers; one of the event loop never is."""
+    own = judgement.kind == "self-call" and judgement.facts.get("role") in ("worker", "executor")
+    return judgement.kind in _WAITS or own
+
+
 def _lasting(found: Sequence[Judgement]) -> tuple[Judgement, ...]:
     """Without the waits that end before they have lasted for PATIENCE: meanwhile, their threads use no CPU at all."""
-    short = [j for j in found if j.kind in _WAITS and (j.seconds or 0.0) < PATIENCE]
+    short = [j for j in found if _may_end(j) and (j.seconds or 0.0) < PATIENCE]
     if not short:
         return tuple(found)
     before = {j.pid: cpu_times(j.pid) for j in short}
