@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from gradio_doctor.sdk import (
     Absent,
@@ -10,6 +11,7 @@ from gradio_doctor.sdk import (
     Finding,
     HttpAnswers,
     LogEvents,
+    PathAccess,
     Paths,
     Run,
     Share,
@@ -119,7 +121,7 @@ def _tasks(name: str, limit: int, count: int, threads: int, *, refused: bool) ->
     yield Finding(found, facts=facts, source=Source("kernel", name), shares=shares)
 
 
-@check("limits-disks-live", finds=("limits.disk-used-up",))
+@check("limits-disks-live", finds=("limits.disk-used-up", "limits.quota-used-up"))
 def limits_disks_live(paths: Paths, log: LogEvents | Absent = _UNSEEN) -> Iterator[Finding]:
     """File systems without room. Of the temporary directory that is a fault: every upload and output goes there.
 
@@ -127,21 +129,26 @@ def limits_disks_live(paths: Paths, log: LogEvents | Absent = _UNSEEN) -> Iterat
     """
     failed = says(log, "limits.no-space", "limits.disk-warning")
     for entry in paths.entries:
-        no_bytes = bool(entry.total) and entry.free is not None and entry.free < _FULL
+        no_bytes = (bool(entry.total) or bool(entry.quota)) and entry.free is not None and entry.free < _FULL
         no_inodes = bool(entry.inodes) and entry.inodes_free == 0
         if entry.problem == "read-only file system" or not (no_bytes or no_inodes):
             continue
         if entry.role != "temp" and not failed:
             continue
-        what = "inodes" if no_inodes and not no_bytes else "disk"
-        total = (entry.inodes if what == "inodes" else entry.total) or 0
-        free = (entry.inodes_free if what == "inodes" else entry.free) or 0
-        facts = {"path": entry.path, "role": entry.role, "free": in_words(free) if what == "disk" else "no inode"}
-        held = (Share("", total - free, "hidden"),)
-        unit, kind = ("bytes", "disk") if what == "disk" else ("count", "inodes")
-        shares = (Shares(kind, total, held, entry.path, unit),)  # type: ignore[arg-type]
-        yield Finding("limits.disk-used-up", facts=facts, source=Source("file", entry.path), shares=shares)
+        yield _no_room(entry, "disk" if no_bytes else "inodes")
         return
+
+
+def _no_room(entry: PathAccess, what: Literal["disk", "inodes"]) -> Finding:
+    total = (entry.inodes if what == "inodes" else entry.total) or 0
+    free = (entry.inodes_free if what == "inodes" else entry.free) or 0
+    facts = {"path": entry.path, "role": entry.role, "free": in_words(free) if what == "disk" else "no inode"}
+    if entry.quota:
+        facts["quota"] = entry.quota
+    unit: Literal["bytes", "count"] = "bytes" if what == "disk" else "count"
+    shares = (Shares(what, total, (Share("", total - free, "hidden"),), entry.path, unit),) if total else ()
+    name = "limits.quota-used-up" if entry.quota else "limits.disk-used-up"
+    return Finding(name, facts=facts, source=Source("file", entry.path), shares=shares)
 
 
 @check("limits-permission-live", finds=("limits.temp-refused", "limits.temp-refused-idle"))

@@ -75,6 +75,7 @@ class PathAccess:
 
     `role` names the use: "temp" (GRADIO_TEMP_DIR), "cache", "cwd"; `free` is bytes that its user
     may still write on its file system of `total` bytes, `inodes_free` of `inodes` the files (None: not counted).
+    `quota` names the quota that leaves no more than that, "" where the file system itself does.
     `judged` says how: "access" (asked the kernel), or by mode bits for which user (when we run as somebody else).
     """
 
@@ -87,6 +88,7 @@ class PathAccess:
     total: int | None = None
     inodes_free: int | None = None
     inodes: int | None = None
+    quota: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,16 @@ import os
 import posixpath
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from gradio_doctor.evidence import Absent, HttpAnswers, PathAccess, Paths, Process, Run
-from gradio_doctor.probes.access import Reader, nearest_existing, room
+from gradio_doctor.probes.access import Reader, Room, nearest_existing, room
 from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.environment import whole_environment
 from gradio_doctor.probes.page_files import shows_files
 from gradio_doctor.probes.processes import user_name
+from gradio_doctor.probes.quotas import quota_of, refused, within
 from gradio_doctor.probes.redact import clean
 
 _MOST_PATH = 4096
@@ -102,11 +104,26 @@ def _access(path: str, role: str, process: Process | None, reader: Reader) -> Pa
     if reader.uid is not None:
         judged = f"mode bits, for user {process.user if process else reader.uid}"
     place = reader.seen(path)
-    left = room(place, root=reader.uid == 0 or (reader.uid is None and _am_root()))
+    problem = clean(reader.problem(path))
+    left, quota = _room(place, reader, tried=not problem)
     return PathAccess(
-        clean(path, _MOST_PATH), role, clean(reader.problem(path)), _owner(place), left.free, judged, left.total,
-        left.inodes_free, left.inodes,
+        clean(path, _MOST_PATH), role, problem, _owner(place), left.free, judged, left.total, left.inodes_free,
+        left.inodes, quota,
     )
+
+
+def _room(place: Path, reader: Reader, *, tried: bool) -> tuple[Room, str]:
+    """What may still be written there, and the name of the quota that leaves no more; "" without one."""
+    left = room(place, root=reader.uid == 0 or (reader.uid is None and _am_root()))
+    if not hasattr(os, "geteuid"):
+        return left, ""
+    own = os.geteuid()
+    uid, groups = (own, os.getgroups()) if reader.uid is None else (reader.uid, reader.groups)
+    quota = quota_of(place, uid, groups)
+    narrower = within(left, quota) if quota else left
+    if narrower.free and tried and own in (0, uid) and refused(place):
+        return replace(left, free=0, total=None), "a quota"
+    return narrower, quota.whose if quota and narrower != left else ""
 
 
 def _am_root() -> bool:

@@ -163,6 +163,12 @@ class TestDisks:
         entry = replace(FULL, role="cache")
         assert ids(limits_disks_live, Paths((entry,)), log("limits.no-space")) == ["limits.disk-used-up"]
 
+    @pytest.mark.parametrize(("total", "bars"), [(None, 0), (8 * 2**20, 1)])
+    def test_quota(self, total: int | None, bars: int) -> None:
+        """With a bar where it is known how much it allows."""
+        [one] = found(limits_disks_live, Paths((replace(FULL, total=total, quota="the quota of user 7"),)), NOBODY)
+        assert (one.id, one.facts["quota"], len(one.shares)) == ("limits.quota-used-up", "the quota of user 7", bars)
+
 
 QUOTA = CpuGroup("/sys/fs/cgroup/cpu/app", 0.5, 1000, 900, 10, 10, 1.0)
 
