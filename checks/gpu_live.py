@@ -112,7 +112,8 @@ def _holder_facts(holder: Holder, others: tuple[Holder, ...]) -> dict[str, str]:
     amount = sum(h.amount for h in others if h.kind == holder.kind)
     facts = {"amount": in_words(amount)} if amount else {}
     if alike:
-        facts |= {"pids": ", ".join(str(h.pid) for h in alike), f"{holder.kind}_pid": str(alike[0].pid)}
+        pids = [str(h.process.pid if h.process else h.pid) for h in alike]  # ours: they are for commands
+        facts |= {"pids": ", ".join(pids), f"{holder.kind}_pid": pids[0]}
     process = holder.process
     if process is not None:
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(process.started))

@@ -38,9 +38,22 @@ class Holder:
             return ""
         process = self.process
         if process is None:
-            return f"pid {self.pid}"
+            return f"pid {self.pid}" + (" of the host, or of another container" if self._unseen else "")
+        pid = f"{process.pid}{self._matched}"
         inside = f", container {self.seen.container}" if self.seen and self.seen.container else ""
-        return f"pid {process.pid} {process.command_line[:120]} ({process.user}{inside})"
+        return f"pid {pid} {process.command_line[:120]} ({process.user}{inside})"
+
+    @property
+    def _unseen(self) -> bool:
+        return self.seen is not None and self.seen.known == "not-visible"
+
+    @property
+    def _matched(self) -> str:
+        """How a process inside this container was found, whose pid the driver gives as the host counts it."""
+        how = {"elimination": "the only one that it can be", "start-order": "by the order in which they began"}
+        if self.seen is None or self.seen.known not in how:
+            return ""
+        return f" (the driver's {self.seen.pid}: {how[self.seen.known]})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,8 @@ def _root(pid: int, parents: dict[int, int]) -> int:
 
 
 def _is_other(pid: int, told: Account, devices: Iterable[Gpu]) -> bool:
-    if str(pid) in dict(told.listed):
+    numbers = {p.pid for d in devices for p in d.processes if p.process and p.process.pid == pid} or {pid}
+    if any(str(number) in dict(told.listed) for number in numbers):  # PyTorch asks the driver for them, too
         return True
     if verdict(told) != "gpu.others-hold-memory":
         return False

@@ -10,8 +10,9 @@ from gradio_doctor.evidence.process import Process
 # Why NVML gives nothing at all; "" when it does.
 NvmlFault = Literal["", "no-library", "mismatch", "no-driver", "no-permission", "no-device", "hangs", "lost", "other"]
 # How sure it is which process of our table a pid of NVML's is: the kernel numbers are ours; found in a container
-# by elimination; it is of another namespace or hidden from us; it has ended, but the driver still counts it.
-Known = Literal["same", "elimination", "not-visible", "ended"]
+# by elimination, or of several by the order in which they began; it is of another namespace or hidden from us; it has
+# ended, but the driver still counts it.
+Known = Literal["same", "elimination", "start-order", "not-visible", "ended"]
 
 
 @dataclass(frozen=True, slots=True)

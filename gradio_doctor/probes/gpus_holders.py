@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,19 +72,26 @@ def _joined(seen: GpuProcess, processes: Processes, how: Numbering) -> GpuProces
 
 
 def _by_elimination(devices: list[Gpu], processes: Processes, how: Numbering) -> list[Gpu]:
-    """In a container: one pid that is not ours, and one process of ours that uses the driver and has no pid yet."""
+    """In a container: as many pids that are not ours as processes of ours that use the driver and have no pid yet.
+
+    The kernel counts pids up, on the host as in the container: who began first has the lowest. (After 4 million
+    processes it begins again; `known` tells that this is how they were found.)
+    """
     if not how.apart or not how.holders:
         return devices
     taken = {p.process.pid for d in devices for p in d.processes if p.process}
     left = [p for pid in how.holders - taken if (p := processes.get(pid))]
     unknown = {p.pid for d in devices for p in d.processes if p.known == "not-visible"}
-    if len(left) != 1 or len(unknown) != 1:
+    if len(left) != len(unknown) or len({p.started for p in left}) != len(left):
         return devices
-    return [replace(d, processes=tuple(_matched(p, unknown, left[0]) for p in d.processes)) for d in devices]
+    pairs = dict(zip(sorted(unknown), sorted(left, key=lambda p: p.started), strict=True))
+    return [replace(d, processes=tuple(_matched(p, pairs) for p in d.processes)) for d in devices]
 
 
-def _matched(seen: GpuProcess, unknown: set[int], process: Process) -> GpuProcess:
-    return replace(seen, known="elimination", process=process) if seen.pid in unknown else seen
+def _matched(seen: GpuProcess, pairs: Mapping[int, Process]) -> GpuProcess:
+    if seen.known != "not-visible" or seen.pid not in pairs:
+        return seen
+    return replace(seen, known="elimination" if len(pairs) == 1 else "start-order", process=pairs[seen.pid])
 
 
 def container_of(pid: int) -> str:

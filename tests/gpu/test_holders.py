@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,26 @@ def test_by_elimination_when_there_is_one_of_each() -> None:
     two = Numbering(True, frozenset({10, 20}))
     assert known(card(4711), table(10, 20), two) == [(4711, "not-visible", 0)]
     assert known(card(4711, 4712), table(10, 20), two) == [(4711, "not-visible", 0), (4712, "not-visible", 0)]
+
+
+def begun(**starts: float) -> Processes:
+    """A table of processes, p10=5.0: pid and the time of its start."""
+    return Processes({int(k[1:]): replace(process(int(k[1:])), started=v) for k, v in starts.items()}, 100.0)
+
+
+def test_several_by_the_order_in_which_they_began() -> None:
+    """The kernel counts up on the host too, whatever the numbers inside the container are."""
+    two = Numbering(True, frozenset({10, 20}))
+    found = known(card(4711, 5005), begun(p10=8.0, p20=5.0), two)
+    assert found == [(4711, "start-order", 20), (5005, "start-order", 10)]
+    more = known(card(4711, 4712, 4713), begun(p10=8.0, p20=5.0), two)
+    assert {k for _, k, _ in more} == {"not-visible"}  # one of them is in another container
+
+
+def test_one_process_on_two_cards() -> None:
+    two = Numbering(True, frozenset({10, 20}))
+    found = joined([card(4711, 4712), card(4712, index=1)], begun(p10=5.0, p20=8.0), two)
+    assert [p.process.pid for d in found for p in d.processes if p.process] == [10, 20, 20]
 
 
 def test_without_device_files_the_number_has_to_do() -> None:

@@ -64,6 +64,18 @@ def look(device: Gpu, read: LogEvents, *main: Process, run: Run | Absent = NO_RU
     return {f.id: f for f in found}
 
 
+def test_commands_get_our_own_numbers() -> None:
+    """In a container the driver's number of a process is the host's; PyTorch's message has the host's, too."""
+    old, new = process(5, started=1.0), process(6, started=9.0)
+    apart = [replace(on_card(4000 + p.pid, 10, p), known="start-order") for p in (old, new)]
+    named = "Process 4005 has 10.00 GiB memory in use. "
+    crowded = out_of_memory("2.00 GiB", "28.00 MiB", "496.00 MiB", "80.00 MiB", named)
+    found = look(card(*apart), log(crowded, *TORCH), old, new)["gpu.held-by-leftover"]
+    assert (found.facts["pids"], found.facts["leftover_pid"], found.facts["pid"]) == ("5", "5", "5")
+    assert "the driver's 4005: by the order" in found.shares[0].held[1].who
+    assert holders(card(on_card(4005, 1, None)), Runs())[0].who == "pid 4005 of the host, or of another container"
+
+
 def test_an_earlier_run_is_told_from_another_program() -> None:
     old, new = process(5, started=1.0), process(6, started=9.0)
     found = look(card(on_card(5, 15, old), on_card(6, 0.5, new), on_card(8, 6)), log("", "gpu.bare-oom"), old, new)
