@@ -59,19 +59,20 @@ from gradio_doctor.evidence.source import (
 )
 from gradio_doctor.evidence.stacks import ProcessStacks, StackFrame, Stacks, StackSample, ThreadStack
 from gradio_doctor.evidence.target import Target, WantedAddress
+from gradio_doctor.evidence.tasks import AsyncTask, Tasks
 from gradio_doctor.evidence.threads import KernelThread, ProcessThreads, Resource, SystemCall, Threads, ThreadSample
 
 __all__ = [
-    "Absent", "AcceptQueue", "AppSource", "BindPolicy", "Call", "Cgroup", "Cores", "CpuGroup", "Deployment",
-    "Directive", "Environment", "EnvironmentRead", "ExceptionLink", "Exchange", "Frame", "Gpu", "GpuProcess", "Gpus",
-    "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "Import", "Instances", "Interpreter",
-    "KernelEvent", "KernelLog", "KernelThread", "Layer", "Listener", "Listeners", "Location", "LogEvents", "LogFile",
-    "LogMatch", "LogSample", "MemoryCurve", "MemoryGroup", "ModuleOrigin", "NvmlFault", "Outgoing", "OUTPUT_OF_RUN",
-    "PathAccess", "Paths", "Pin", "Port", "Process", "Processes", "Processor", "ProcessStacks", "ProcessThreads",
-    "Proxies", "ProxyAnswers", "ProxyProcess", "Quantity", "QueueWatch", "Requirement", "Resource", "Restart", "Route",
-    "Run", "Said", "Server", "ServerCommand", "ServerOption", "Servers", "ServerWorker", "Setting", "Share",
-    "SharedResource", "SharedWrite", "ShareRole", "Shares", "Shm", "SlowCall", "Source", "SourceKind", "StackFrame",
-    "Stacks", "StackSample", "StreamHeard", "SyntaxFault", "SystemCall", "Target", "TaskGroup", "Threads",
-    "ThreadSample", "ThreadStack", "TlsLook", "Traceback", "Unanswered", "Unit", "Upstream", "UpstreamTried", "Usage",
-    "Usages", "WantedAddress", "Xid",
+    "Absent", "AcceptQueue", "AppSource", "AsyncTask", "BindPolicy", "Call", "Cgroup", "Cores", "CpuGroup",
+    "Deployment", "Directive", "Environment", "EnvironmentRead", "ExceptionLink", "Exchange", "Frame", "Gpu",
+    "GpuProcess", "Gpus", "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "Import", "Instances",
+    "Interpreter", "KernelEvent", "KernelLog", "KernelThread", "Layer", "Listener", "Listeners", "Location",
+    "LogEvents", "LogFile", "LogMatch", "LogSample", "MemoryCurve", "MemoryGroup", "ModuleOrigin", "NvmlFault",
+    "Outgoing", "OUTPUT_OF_RUN", "PathAccess", "Paths", "Pin", "Port", "Process", "Processes", "Processor",
+    "ProcessStacks", "ProcessThreads", "Proxies", "ProxyAnswers", "ProxyProcess", "Quantity", "QueueWatch",
+    "Requirement", "Resource", "Restart", "Route", "Run", "Said", "Server", "ServerCommand", "ServerOption",
+    "Servers", "ServerWorker", "Setting", "Share", "SharedResource", "SharedWrite", "ShareRole", "Shares", "Shm",
+    "SlowCall", "Source", "SourceKind", "StackFrame", "Stacks", "StackSample", "StreamHeard", "SyntaxFault",
+    "SystemCall", "Target", "TaskGroup", "Tasks", "Threads", "ThreadSample", "ThreadStack", "TlsLook", "Traceback",
+    "Unanswered", "Unit", "Upstream", "UpstreamTried", "Usage", "Usages", "WantedAddress", "Xid",
 ]

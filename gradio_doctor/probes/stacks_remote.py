@@ -6,13 +6,12 @@ directory, environment and packages; and only when it belongs to root or to us.
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from pathlib import Path
 
 from gradio_doctor.evidence import Absent
 from gradio_doctor.probes.bounded_process import run_bounded
+from gradio_doctor.probes.own_interpreter import own_interpreter
 from gradio_doctor.probes.redact import clean
 from gradio_doctor.probes.stacks_parse import MOST_THREADS, RawFrame, RawStack
 from gradio_doctor.probes.stacks_pyspy import Refused
@@ -64,16 +63,9 @@ def _rooted(path: str) -> str:
 
 def _interpreter(pid: int) -> str:
     """The program of a process, when it can and may be run here. Raises Refused."""
-    minor = python_minor(pid)
-    if minor < _FIRST_MINOR:
+    if python_minor(pid) < _FIRST_MINOR:
         raise Refused(Absent(f"py-spy does not know the Python of pid {pid}", "pip install --upgrade py-spy"))
-    try:
-        program = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115 - " (deleted)" is no part of a path
-        same_root = Path(f"/proc/{pid}/root").samefile("/")
-        owner = Path(program).stat().st_uid
-    except OSError as error:
-        raise Refused(Absent(f"the Python of pid {pid} cannot be run from here")) from error
-    if not same_root or owner not in (0, os.geteuid()):
-        raise Refused(Absent(f"the Python of pid {pid} belongs to another user or container",
-                             f'sudo "$(command -v gradio-doctor)" diagnose pid:{pid}'))
+    program = own_interpreter(pid)
+    if isinstance(program, Absent):
+        raise Refused(program)
     return program

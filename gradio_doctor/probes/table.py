@@ -25,6 +25,7 @@ _LIVE: Mapping[type, str] = {
     ev.QueueWatch: "queue_watch:probe_queue",
     ev.Threads: "watching:probe_threads",
     ev.Stacks: "watching:probe_stacks",
+    ev.Tasks: "tasks:probe_tasks",
     ev.Run: "run:probe_run",
     ev.KernelLog: "kernel_log:probe_kernel_log",
     ev.Paths: "paths:probe_paths",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import http.server
-import json
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 
+from tests.lab.calling import call, queued
 from tests.lab.harness import Lab, doctor, until, wait_launched, write_app
 
 APP = """
@@ -94,22 +91,6 @@ APP = """
         open(__file__ + ".up", "w").close()
         demo.block_thread()
 """
-
-
-def call(port: int, text: str) -> None:
-    """Join the queue, and listen as the page does; what comes is of no interest."""
-    base = f"http://127.0.0.1:{port}/gradio_api/call/predict"
-    request = urllib.request.Request(
-        base, json.dumps({"data": [text]}).encode(), {"Content-Type": "application/json"})
-    with suppress(OSError, http.client.HTTPException), urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-        event = json.load(answer)["event_id"]
-        with urllib.request.urlopen(f"{base}/{event}", timeout=120) as told:  # noqa: S310
-            told.read()
-
-
-def queued(port: int) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/gradio_api/queue/status", timeout=20) as answer:
-        return int(json.load(answer)["queue_size"])
 
 
 @pytest.fixture(scope="module")
