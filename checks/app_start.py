@@ -1,11 +1,26 @@
-"""What an app that neither serves nor ends is doing: the place in its code where it has stood."""
+"""Starts that come to nothing: where an app stands that neither serves nor ends, and where one ends itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradio_doctor.sdk import Absent, Finding, Instances, Judgement, Live, Processes, Run, check
+from gradio_doctor.sdk import (
+    Absent,
+    AppSource,
+    Exit,
+    Finding,
+    Instances,
+    Judgement,
+    Live,
+    Location,
+    LogEvents,
+    Processes,
+    Run,
+    Source,
+    check,
+)
 
+from .app_tracebacks import is_fault
 from .blocking_live import finding_of
 
 _PATIENCE = 60.0  # seconds that a start may take that nobody has set a limit for: importing torch takes 20
@@ -43,3 +58,27 @@ def _name(held: Judgement) -> str:
     if how == "starves":
         return "app.start-starved"
     return "app.start-waits-for-lock" if how in ("lock", "file-lock") else "app.start-works"
+
+
+@check("app-ends-itself", finds=("app.gives-up", "app.exit-called"))
+def app_ends_itself(run: Run, source: AppSource, log: LogEvents) -> Iterator[Finding]:
+    """The app ended with a status, without an exception, and its source has a call that ends it with that status."""
+    status = run.exit_code
+    if run.outcome != "exited" or status is None or any(is_fault(t) for t in log.tracebacks):
+        return
+    reached = [e for e in source.exits if e.reach != "function" and e.status in (status, None)]
+    calls = [e for e in reached if e.status == status] or reached
+    if not calls:
+        return
+    said = next((line.strip() for line in reversed(log.tail) if line.strip()), "")
+    facts = {"status": str(status), "call": calls[0].text, "where": ", ".join(_place(e) for e in calls[:3])}
+    facts["words"] = f"its last words: {said[:200]}" if said else "it printed nothing"
+    place = Location(calls[0].file, calls[0].line) if len(calls) == 1 else None
+    yield Finding(
+        "app.gives-up" if status else "app.exit-called", facts=facts | ({"said": said[:200]} if said else {}),
+        source=Source("file", calls[0].file, calls[0].line), location=place,
+    )
+
+
+def _place(call: Exit) -> str:
+    return f"{call.file}:{call.line}"

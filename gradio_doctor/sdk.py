@@ -31,6 +31,7 @@ from gradio_doctor.evidence import (
     Environment,
     ExceptionLink,
     Exchange,
+    Exit,
     Frame,
     Gpu,
     GpuProcess,
@@ -95,14 +96,14 @@ from gradio_doctor.sizes import in_words
 
 __all__ = [
     "Absent", "AcceptQueue", "AppSource", "AsyncTask", "BindPolicy", "Call", "Cgroup", "check", "Check", "Cores",
-    "CpuGroup", "Deployment", "Environment", "ExceptionLink", "Exchange", "Finding", "Frame", "Gpu", "GpuProcess",
-    "Gpus", "Group", "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "in_words", "Instances",
-    "Interpreter", "Judgement", "KernelLog", "Listener", "Listeners", "Live", "Location", "LogEvents", "LogMatch",
-    "LogSample", "MemoryCurve", "MemoryGroup", "Mend", "Need", "Outgoing", "OUTPUT_OF_RUN", "PathAccess", "Paths",
-    "Pin", "Port", "Process", "Processes", "Processor", "ProcessThreads", "Proxies", "ProxyAnswers", "QueueWatch",
-    "Restart", "Route", "Run", "Said", "Server", "ServerCommand", "Servers", "Share", "SharedWrite", "Shares", "Shm",
-    "SlowCall", "Source", "StackFrame", "Stacks", "StreamHeard", "Target", "TaskGroup", "Tasks", "Threads",
-    "Traceback", "Unit", "Upstream", "Usage", "Usages", "WantedAddress",
+    "CpuGroup", "Deployment", "Environment", "ExceptionLink", "Exchange", "Exit", "Finding", "Frame", "Gpu",
+    "GpuProcess", "Gpus", "Group", "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "in_words",
+    "Instances", "Interpreter", "Judgement", "KernelLog", "Listener", "Listeners", "Live", "Location", "LogEvents",
+    "LogMatch", "LogSample", "MemoryCurve", "MemoryGroup", "Mend", "Need", "Outgoing", "OUTPUT_OF_RUN", "PathAccess",
+    "Paths", "Pin", "Port", "Process", "Processes", "Processor", "ProcessThreads", "Proxies", "ProxyAnswers",
+    "QueueWatch", "Restart", "Route", "Run", "Said", "Server", "ServerCommand", "Servers", "Share", "SharedWrite",
+    "Shares", "Shm", "SlowCall", "Source", "StackFrame", "Stacks", "StreamHeard", "Target", "TaskGroup", "Tasks",
+    "Threads", "Traceback", "Unit", "Upstream", "Usage", "Usages", "WantedAddress",
 ]
 
 

@@ -47,6 +47,7 @@ from gradio_doctor.evidence.source import (
     AppSource,
     Call,
     EnvironmentRead,
+    Exit,
     Handler,
     Import,
     Interpreter,
@@ -64,7 +65,7 @@ from gradio_doctor.evidence.threads import KernelThread, ProcessThreads, Resourc
 
 __all__ = [
     "Absent", "AcceptQueue", "AppSource", "AsyncTask", "BindPolicy", "Call", "Cgroup", "Cores", "CpuGroup",
-    "Deployment", "Directive", "Environment", "EnvironmentRead", "ExceptionLink", "Exchange", "Frame", "Gpu",
+    "Deployment", "Directive", "Environment", "EnvironmentRead", "ExceptionLink", "Exchange", "Exit", "Frame", "Gpu",
     "GpuProcess", "Gpus", "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "Import", "Instances",
     "Interpreter", "KernelEvent", "KernelLog", "KernelThread", "Layer", "Listener", "Listeners", "Location",
     "LogEvents", "LogFile", "LogMatch", "LogSample", "MemoryCurve", "MemoryGroup", "ModuleOrigin", "NvmlFault",

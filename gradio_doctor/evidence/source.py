@@ -159,6 +159,17 @@ class EnvironmentRead:
 
 
 @dataclass(frozen=True, slots=True)
+class Exit:
+    """A call that ends the program. `status` is the exit status, None where it cannot be read; `reach` as in `Call`."""
+
+    file: str
+    line: int
+    reach: Reach
+    status: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AppSource:
     """The app's main file and its own modules next to it.
 
@@ -177,6 +188,7 @@ class AppSource:
     slow: tuple[SlowCall, ...] = ()
     shared: tuple[SharedWrite, ...] = ()
     awaited: tuple[SlowCall, ...] = ()  # network calls that handlers await, which hold up nobody else
+    exits: tuple[Exit, ...] = ()
     modified: float = 0.0  # when the newest of the files was changed, seconds since the epoch; 0 unknown
 
     @property

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gradio_doctor.evidence import Absent, AppSource, Call, Import, Interpreter, ModuleOrigin, Run, Setting, SyntaxFault
+from gradio_doctor.evidence import (
+    Absent,
+    AppSource,
+    Call,
+    Exit,
+    Import,
+    Interpreter,
+    LogEvents,
+    ModuleOrigin,
+    Run,
+    Setting,
+    SyntaxFault,
+)
 from gradio_doctor.registry import Loaded
 from gradio_doctor.sdk import Finding
 from tests.checks.said import causes, diagnose, events, named
@@ -53,6 +66,36 @@ def test_a_sound_source_gives_nothing(loaded: Loaded) -> None:
 def test_exit_without_serving_and_no_launch(loaded: Loaded) -> None:
     found = list(named(loaded, "app-exit")(run_of("exited", 0), AppSource("/srv/app.py")))
     assert ids(found) == ["app.exited-without-serving", "app.launch-not-reached"]
+
+
+def exits(loaded: Loaded, run: Run, log: LogEvents, *found: Exit) -> list[Finding]:
+    return list(named(loaded, "app-ends-itself")(run, AppSource("/srv/app.py", exits=found), log))
+
+
+ENDS = Exit("/srv/app.py", 9, "conditional", 1, "sys.exit(1)")
+MAYBE = Exit("/srv/app.py", 20, "main-guard", None, "sys.exit(main())")
+NEVER = Exit("/srv/app.py", 30, "function", 1, "sys.exit(1)")
+
+
+def test_an_app_that_ends_itself(loaded: Loaded) -> None:
+    (found,) = exits(loaded, run_of("exited", 1), LogEvents((), tail=("loading", "no config", "")), ENDS, MAYBE, NEVER)
+    assert found.id == "app.gives-up" and found.location is not None and found.location.line == 9
+    assert (found.facts["said"], found.facts["status"], found.facts["where"]) == ("no config", "1", "/srv/app.py:9")
+    (silent,) = exits(loaded, run_of("exited", 3), LogEvents(()), MAYBE)
+    assert "nothing" in silent.facts["words"] and "said" not in silent.facts
+    (well,) = exits(loaded, run_of("exited", 0), LogEvents(()), replace(ENDS, status=0))
+    assert well.id == "app.exit-called"
+    (either,) = exits(loaded, run_of("exited", 1), LogEvents(()), ENDS, replace(ENDS, line=12))
+    assert either.location is None and either.facts["where"] == "/srv/app.py:9, /srv/app.py:12"
+
+
+def test_an_app_that_something_else_ended(loaded: Loaded, tmp_path: Path) -> None:
+    assert not exits(loaded, run_of("exited", 2), LogEvents(()), ENDS, NEVER)
+    assert not exits(loaded, run_of("exited", 1), LogEvents(()), NEVER)
+    assert not exits(loaded, run_of("serving"), LogEvents(()), MAYBE)
+    assert not exits(loaded, run_of("timeout", 1), LogEvents(()), ENDS)
+    raised = events(printed(tmp_path, "app.py", "{}['x']"), loaded, tmp_path)
+    assert not exits(loaded, run_of("exited", 1), raised, ENDS)
 
 
 def test_launch_that_does_not_block(loaded: Loaded) -> None:

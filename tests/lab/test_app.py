@@ -166,6 +166,18 @@ def test_exit_with_a_message(lab: Lab) -> None:
     assert "DEMO_TOKEN" in root_of(lab, "app.startup-exception")["because"]
 
 
+def test_exit_with_a_status(lab: Lab) -> None:
+    """Nothing but a status, and words that no signature knows: the source has the place."""
+    write_app(lab.directory, """
+        import os, sys
+        if not os.path.exists("settings.ini"):
+            print("please copy the sample first")
+            sys.exit(3)
+        """)
+    top = root_of(lab, "app.startup-exception")
+    assert top["location"]["line"] == 4 and "copy the sample" in top["says"]
+
+
 def test_log_of_a_failed_start(lab: Lab, port: int) -> None:
     """The same from the log alone, with the app not at hand."""
     app = write_app(lab.directory, NEEDS_VARIABLE, port=port)

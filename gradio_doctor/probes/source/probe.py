@@ -12,6 +12,7 @@ from gradio_doctor.probes.redact import clean, redact_text
 from gradio_doctor.probes.source.calls import read_calls
 from gradio_doctor.probes.source.constants import Constants
 from gradio_doctor.probes.source.environment import EnvironmentReader
+from gradio_doctor.probes.source.exits import read_exits
 from gradio_doctor.probes.source.handlers import Root, read_roots
 from gradio_doctor.probes.source.imports import is_optional, read_imports
 from gradio_doctor.probes.source.modules import MAX_SECONDS, Program, imported_names
@@ -104,6 +105,7 @@ class _Assembly:
             tuple(calls), tuple(dict.fromkeys(r.handler for r in roots)), tuple(imports), tuple(environment.reads),
             tuple(environment.sets), self._notes(), tuple(c for c in slow if c.kind != "await"), tuple(shared),
             _each_once(c for c in slow if c.kind == "await"),
+            tuple(self._collect(lambda s: read_exits(s, self.constants))),
         )
 
     def _foresee(self, roots: list[Root], calls: list[Call]) -> tuple[list[SlowCall], list[SharedWrite]]:
