@@ -57,6 +57,7 @@ from gradio_doctor.evidence import (
     Paths,
     Pin,
     Port,
+    PortUsers,
     Process,
     Processes,
     Processor,
@@ -100,10 +101,10 @@ __all__ = [
     "GpuProcess", "Gpus", "Group", "Handler", "HealthProbe", "HostMemory", "HttpAnswer", "HttpAnswers", "in_words",
     "Instances", "Interpreter", "Judgement", "KernelLog", "Listener", "Listeners", "Live", "Location", "LogEvents",
     "LogMatch", "LogSample", "MemoryCurve", "MemoryGroup", "Mend", "Need", "Outgoing", "OUTPUT_OF_RUN", "PathAccess",
-    "Paths", "Pin", "Port", "Process", "Processes", "Processor", "ProcessThreads", "Proxies", "ProxyAnswers",
-    "QueueWatch", "Restart", "Route", "Run", "Said", "Server", "ServerCommand", "Servers", "Share", "SharedWrite",
-    "Shares", "Shm", "SlowCall", "Source", "StackFrame", "Stacks", "StreamHeard", "Target", "TaskGroup", "Tasks",
-    "Threads", "Traceback", "Unit", "Upstream", "Usage", "Usages", "WantedAddress",
+    "Paths", "Pin", "Port", "PortUsers", "Process", "Processes", "Processor", "ProcessThreads", "Proxies",
+    "ProxyAnswers", "QueueWatch", "Restart", "Route", "Run", "Said", "Server", "ServerCommand", "Servers", "Share",
+    "SharedWrite", "Shares", "Shm", "SlowCall", "Source", "StackFrame", "Stacks", "StreamHeard", "Target",
+    "TaskGroup", "Tasks", "Threads", "Traceback", "Unit", "Upstream", "Usage", "Usages", "WantedAddress",
 ]
 
 

@@ -165,6 +165,23 @@ class BindPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PortUser:
+    """A socket bound to a port that does not listen; `pid` is 0 where its process is gone or hidden from us."""
+
+    pid: int
+    remote: str  # "10.0.0.2:443"
+
+
+@dataclass(frozen=True, slots=True)
+class PortUsers:
+    """Who uses a port without listening on it. `ephemeral`: the kernel hands it out for connections."""
+
+    port: int
+    users: tuple[PortUser, ...] = ()
+    ephemeral: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Unanswered:
     """A request that a process sent `seconds` ago over a connection of its own, and nothing came back since."""
 

@@ -19,6 +19,7 @@ _LIVE: Mapping[type, str] = {
     ev.Interpreter: "interpreter:probe_interpreter",
     ev.WantedAddress: "wanted:probe_wanted",
     ev.BindPolicy: "bind_policy:probe_bind_policy",
+    ev.PortUsers: "port_users:probe_port_users",
     ev.HttpAnswers: "http:probe_http",
     ev.AcceptQueue: "accept_queue:probe_accept_queue",
     ev.Outgoing: "outgoing:probe_outgoing",

@@ -57,6 +57,18 @@ def test_orphaned_earlier_run(lab: Lab, port: int) -> None:
     assert str(port) in top["says"]
 
 
+def test_port_of_a_connection(lab: Lab, port: int) -> None:
+    """Nobody listens there, and nobody else can bind it: the near end of somebody's connection."""
+    (far,) = free_ports(1)
+    app = write_app(lab.directory, HEALTHY, port=port)
+    with socket.create_server(("127.0.0.1", far)), socket.socket() as client:
+        client.bind(("127.0.0.1", port))
+        client.connect(("127.0.0.1", far))
+        top = doctor("diagnose", app, cwd=lab.directory).assert_first("port.foreign-process")
+    assert f"127.0.0.1:{far}" in top["says"] and str(os.getpid()) in top["says"]
+    doctor("diagnose", app, cwd=lab.directory).assert_healthy()
+
+
 def test_suspended_run(lab: Lab, port: int) -> None:
     app = write_app(lab.directory, HEALTHY, port=port)
     process = lab.start(app, wait=port)
