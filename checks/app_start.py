@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gradio_doctor.sdk import (
     Absent,
@@ -21,26 +22,28 @@ from gradio_doctor.sdk import (
 )
 
 from .app_tracebacks import is_fault
-from .blocking_live import finding_of
+from .blocking_live import finding_of, typed_at
 
 _PATIENCE = 60.0  # seconds that a start may take that nobody has set a limit for: importing torch takes 20
+_LONG = 10.0  # seconds at one lock, or at a terminal: no part of any start
 _FINDS = ("model.loads-at-start", "app.start-waits-for-server", "app.start-waits-for-lock", "app.start-works",
-          "app.start-starved")
+          "app.start-starved", "app.start-waits-for-input")
 
 
 @check("app-start", finds=_FINDS, cost=1.0)
 def app_start(
     live: Live, run: Run | Absent, instances: Instances, processes: Processes | Absent
 ) -> Iterator[Finding]:
-    """Where the main thread stands, when the time for starting is over."""
-    if not _is_late(run, instances, processes):
+    """Where the main thread stands, when the time for starting is over; at once for waits that are no part of it."""
+    held = next((j for j in live.judgements if j.kind == "start-held" and j.pid in live.main), None)
+    if not _is_late(run, instances, processes) and not _is_stuck(held):
         return
     loading = next((j for j in live.judgements if j.kind == "loading" and j.facts.get("when") == "start"), None)
-    held = next((j for j in live.judgements if j.kind == "start-held" and j.pid in live.main), None)
     if loading is not None and loading.facts.get("what") != "import":
         yield finding_of("model.loads-at-start", loading, live)
     elif held is not None:
-        yield finding_of(_name(held), held, live, "limit-wait" if held.facts.get("how") == "socket" else "")
+        told = finding_of(_name(held), held, live, "limit-wait" if held.facts.get("how") == "socket" else "")
+        yield replace(told, facts={**told.facts, **typed_at(held)})
 
 
 def _is_late(run: Run | Absent, instances: Instances, processes: Processes | Absent) -> bool:
@@ -51,8 +54,17 @@ def _is_late(run: Run | Absent, instances: Instances, processes: Processes | Abs
     return processes.now - instances.main[-1].started > _PATIENCE
 
 
+def _is_stuck(held: Judgement | None) -> bool:
+    if held is None:
+        return False
+    how, seconds = held.facts.get("how"), held.seconds or 0.0
+    return how == "terminal" or (how in ("lock", "file-lock") and seconds >= _LONG)
+
+
 def _name(held: Judgement) -> str:
     how = held.facts.get("how")
+    if how == "terminal":
+        return "app.start-waits-for-input"
     if how in ("socket", "name-lookup"):
         return "model.loads-at-start" if held.facts.get("hub") else "app.start-waits-for-server"
     if how == "starves":

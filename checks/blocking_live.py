@@ -42,12 +42,14 @@ def blocking_locks(live: Live) -> Iterator[Finding]:
         yield finding_of("blocking.lock-convoy", live.first("lock-convoy"), live)
 
 
-@check("blocking-stuck", finds=("blocking.nobody-wakes", "blocking.handler-waits"), cost=0.1)
+@check("blocking-stuck", cost=0.1, finds=(
+    "blocking.nobody-wakes", "blocking.handler-waits", "blocking.handler-reads-terminal",
+))
 def blocking_stuck(live: Live, http: HttpAnswers, outgoing: Outgoing | Absent) -> Iterator[Finding]:
     """A handler waits inside the app, and nothing of the app runs that could end it; nor does another server have to.
 
-    For a lock that is a deadlock. For an event or a queue it may be meant (until somebody presses a button), and
-    counts where others wait behind it.
+    For a lock that is a deadlock, and no handler should wait at a terminal. For an event or a queue it may be meant
+    (until somebody presses a button), and counts where others wait behind it.
     """
     found = live.first("handler-stuck")
     awaited = isinstance(outgoing, Outgoing) and bool(outgoing.unanswered)
@@ -55,17 +57,32 @@ def blocking_stuck(live: Live, http: HttpAnswers, outgoing: Outgoing | Absent) -
         return
     answer = http.get("queue-size")
     size = (answer.queue_size if answer else None) or 0
-    if found.facts.get("lock") or size:
+    typed = found.wait is not None and found.wait.kind == "terminal"
+    if found.facts.get("lock") or typed or size:
         name = "blocking.nobody-wakes" if found.facts.get("lock") else "blocking.handler-waits"
+        name = "blocking.handler-reads-terminal" if typed else name
         told = finding_of(name, found, live)
-        facts = {**told.facts, "size": str(size), "lacking": _lacking(found)}
+        facts = {**told.facts, "size": str(size), "lacking": _lacking(found)} | typed_at(found)
         yield replace(told, facts=facts, replaces=("blocking.lock-cycle", "blocking.lock-convoy"))
+
+
+_DEBUGGERS = ("/pdb.py", "/bdb.py", "/cmd.py", "/ipdb/", "/IPython/", "/pudb/")
+
+
+def typed_at(found: Judgement) -> dict[str, str]:
+    """The line that waits for something to be typed, as a fact; none for other waits."""
+    if found.wait is None or found.wait.kind != "terminal" or found.location is None:
+        return {}
+    line = found.location.text or found.location.function
+    debugged = any(word in frame.file for frame in found.stack for word in _DEBUGGERS)
+    return {"typed": f"a debugger stands before \"{line}\"" if debugged else line}
 
 
 _NOBODY = {
     "lock": "a lock that nobody releases", "queue": "a queue that nobody fills", "event": "an event that nobody sets",
     "future": "the result of a job that nobody runs", "join": "a thread that does not end",
     "file-lock": "a file's lock that nobody releases", "pipe-read": "a pipe that nobody writes to",
+    "terminal": "something to be typed at its terminal",
 }
 
 

@@ -33,7 +33,7 @@ def describe_wait(view: ThreadView) -> str:
     if wait.kind == "socket" and resource is not None:
         whom = {"self": " (the app itself)", "app": " (the app itself)"}.get(resource.peer, "")
         return f"socket {resource.remote or resource.name}{whom}"
-    if wait.kind in ("file", "file-lock", "pipe-read", "pipe-full") and resource is not None:
+    if wait.kind in ("file", "file-lock", "pipe-read", "pipe-full", "terminal") and resource is not None:
         return f"{wait.kind} {resource.name}".strip()
     if wait.kind == "pool":
         return f"{wait.library} connection pool"

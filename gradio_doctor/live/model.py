@@ -13,7 +13,7 @@ Role = Literal["loop", "other-loop", "worker", "executor", "main", "helper", "ot
 Verdict = Literal["idle", "waiting", "gil-wait", "busy-python", "busy-native", "moving", "unknown"]
 WaitKind = Literal[
     "lock", "event", "queue", "future", "join", "pool", "socket", "name-lookup", "pipe-full", "pipe-read", "child",
-    "sleep", "file", "file-lock", "other",
+    "sleep", "file", "file-lock", "terminal", "other",
 ]
 JudgementKind = Literal[
     "process-stopped", "loop-blocked", "loop-busy", "loop-stalled", "loop-starved", "pool-exhausted", "deadlock",

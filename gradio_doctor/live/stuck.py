@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from gradio_doctor.live.making import of_thread
 from gradio_doctor.live.model import Judgement, ProcessView, ThreadView, WaitKind
 
-_INSIDE: frozenset[WaitKind] = frozenset({"lock", "event", "queue", "future", "join", "file-lock", "pipe-read"})
+_INSIDE: frozenset[WaitKind] = frozenset({
+    "lock", "event", "queue", "future", "join", "file-lock", "pipe-read", "terminal",
+})
 _ALONE: frozenset[WaitKind] = frozenset({"file-lock", "pipe-read"})  # another process could end these
 _RESTS = 2.5  # seconds without having run at all
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from gradio_doctor.evidence import StackFrame, SystemCall
 from gradio_doctor.live.model import Wait, WaitKind
 
+_TERMINALS = ("/dev/pts/", "/dev/tty", "/dev/console")
 _LIBRARY_FRAMES = 16  # of the innermost, those looked at
 _POOLS = (
     ("wait_for_connection", "httpcore/_sync/connection_pool.py", "httpx"),
@@ -59,8 +60,8 @@ def _on_resource(call: SystemCall, frames: Sequence[StackFrame]) -> Wait:
     if kind == "socket" or (resource is None and call.name in ("recvfrom", "connect", "sendto", "recvmsg")):
         lookup = _by_frames(frames, None, only=("name-lookup",))
         return Wait("name-lookup" if lookup else "socket", resource, call.endless)
-    if kind == "file":
-        return Wait("file", resource, call.endless)
+    if kind == "file" and resource is not None:
+        return Wait("terminal" if resource.name.startswith(_TERMINALS) else "file", resource, call.endless)
     found = _by_frames(frames, None)
     return found or Wait("other", resource, call.endless)
 

@@ -1,6 +1,7 @@
 """An app under supervision: started as `python app.py` would be, watched until it serves, stopped with all it started.
 
-It runs in its own directory, with its own interpreter, the inherited environment, no terminal and no input. One
+It runs in its own directory, with its own interpreter, the inherited environment, and a terminal as stdin on which
+nobody types; one that waits there before it serves is not waited for. One
 variable is added: PYTHONUNBUFFERED=1, because Python holds back what it prints into a pipe, and the app's last words
 would die with it. Nothing is injected into the process.
 """
@@ -22,6 +23,7 @@ from gradio_doctor.supervise.guarded import GuardedProcess
 from gradio_doctor.supervise.memory import KillCount, PeakMemory
 from gradio_doctor.supervise.proctree import Stat, descendants
 from gradio_doctor.supervise.ready import Readiness
+from gradio_doctor.supervise.typing_wait import Typing
 
 _SAMPLE = 0.1  # seconds between two looks at the processes
 
@@ -42,6 +44,7 @@ class SupervisedApp:
         self.memory = PeakMemory()
         self._ready = Readiness(self.lines)
         self._kills = KillCount()
+        self._typing = Typing()
         self._begun = 0.0
 
     def start(self, timeout: float) -> Run:
@@ -76,6 +79,8 @@ class SupervisedApp:
                 return self._run("serving")
             if self._ready.door is None and time.monotonic() > until:
                 return self._run("timeout", error=f"no answer within {until - self._begun:g} s")
+            if self._ready.door is None and self._typing.waits(self.process.pid):
+                return self._run("timeout", error="it waits for something to be typed")
             self.process.wait(_SAMPLE)
 
     def _ended_just_now(self) -> bool:

@@ -64,13 +64,15 @@ class Guard:
             os.write(self.status, json.dumps(fact).encode() + b"\n")
 
     def start(self, command: list[str], directory: str, output: int, tracer: int) -> None:
-        """Start the app in a session of its own, its stdout and stderr on `output`."""
+        """Start the app in a session of its own, its stdout and stderr on `output`, and nobody at its stdin."""
         if self.libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
         reader, writer = os.pipe()
+        given = _terminal()
         self.app = os.fork()
         if not self.app:
-            self._become(command, directory, output, tracer, writer)
+            self._become(command, directory, (given, output, output), tracer, writer)
+        os.close(given)
         os.close(writer)
         os.close(output)  # else the pipe would never end
         problem = os.read(reader, 4096)  # empty once exec has closed it
@@ -80,7 +82,9 @@ class Guard:
         else:
             self.report(started=self.app)
 
-    def _become(self, command: list[str], directory: str, output: int, tracer: int, problem: int) -> NoReturn:
+    def _become(
+        self, command: list[str], directory: str, streams: tuple[int, int, int], tracer: int, problem: int
+    ) -> NoReturn:
         """In the child: turn into the app."""
         try:
             guard = os.getppid()
@@ -91,8 +95,7 @@ class Guard:
             if os.getppid() != guard:
                 os._exit(1)
             os.chdir(directory)
-            null = os.open(os.devnull, os.O_RDONLY)
-            for source, target in ((null, 0), (output, 1), (output, 2)):
+            for target, source in enumerate(streams):
                 os.dup2(source, target)
             self._restore_signals()
             os.execvp(command[0], command)  # noqa: S606 - no shell is meant
@@ -160,6 +163,17 @@ class Guard:
                 self._asked_by_signal()
             if self.control in ready:  # "kill now", or nobody is left to wait politely for
                 return
+
+
+def _terminal() -> int:
+    """A terminal on which nobody types, as stdin: input() waits there, where /dev/null would end the app.
+
+    Ours to keep open. It is nobody's controlling terminal: openpty(3) opens it with O_NOCTTY.
+    """
+    try:
+        return os.openpty()[1]
+    except OSError:  # no /dev/pts here
+        return os.open(os.devnull, os.O_RDONLY)
 
 
 def _wake(number: int, frame: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ def held(how: str, **facts: str) -> Any:
     (held("starves"), "app.start-starved", "model.slow-load"),
     (held("lock"), "app.start-waits-for-lock", "blocking.deadlock"),
     (held("file-lock"), "app.start-waits-for-lock", "blocking.deadlock"),
+    (held("terminal"), "app.start-waits-for-input", "app.startup-exception"),
     (held("socket"), "app.start-waits-for-server", "blocking.upstream-wait"),
     (held("socket", hub="yes"), "model.loads-at-start", "model.slow-load"),
     (judged("loading", facts={"when": "start", "what": "weights"}), "model.loads-at-start", "model.slow-load"),
@@ -64,6 +66,16 @@ def test_where_it_stands_leads_to_what_it_means(judgement: Any, finding: str, ca
 def test_how_long_a_start_may_take(run: Run | Absent, age: float, told: bool, loaded: Loaded) -> None:
     """Ours: as long as --startup-timeout says. One that somebody else started: a minute is no fault."""
     assert bool(start(loaded, held("sleep"), run=run, age=age)) is told
+
+
+@pytest.mark.parametrize(("how", "seconds", "told"), [
+    ("terminal", 1.0, True), ("lock", 3.0, False), ("lock", 12.0, True), ("file-lock", 12.0, True),
+    ("socket", 30.0, False), ("computes", 30.0, False),
+])
+def test_waits_that_are_no_part_of_a_start(how: str, seconds: float, told: bool, loaded: Loaded) -> None:
+    """They are told before the minute is over that loading may take."""
+    waits = replace(held(how), seconds=seconds)
+    assert bool(start(loaded, waits, run=NOT_OURS, age=20.0)) is told
 
 
 def test_a_process_that_does_nothing_special_says_nothing(loaded: Loaded) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from gradio_doctor.evidence import HttpAnswer, HttpAnswers, Outgoing, Unanswered
+from gradio_doctor.evidence import HttpAnswer, HttpAnswers, Location, Outgoing, StackFrame, Unanswered
 from gradio_doctor.live.model import Wait
+from gradio_doctor.rank import merged, rank
 from gradio_doctor.registry import Loaded
 from gradio_doctor.sdk import Absent
 from tests.checks.said import named
@@ -44,6 +46,19 @@ def test_a_handler_that_waits_inside_the_app(
     found = list(named(loaded, "blocking-stuck")(live(stuck(kind, lock)), answers(size), outgoing))
     assert [f.id for f in found] == ([expected] if expected else [])
     assert not found or ("nobody" in found[0].facts["lacking"] and found[0].facts["lasted"] == "9")
+
+
+@pytest.mark.parametrize(("frames", "typed"), [
+    ((), "x = input()"),
+    ((StackFrame("Cmd.cmdloop", "/usr/lib/python3.11/cmd.py", 126),), 'a debugger stands before "x = input()"'),
+])
+def test_a_handler_at_a_terminal(loaded: Loaded, frames: tuple[StackFrame, ...], typed: str) -> None:
+    """No queue has to tell that this is wrong."""
+    place = Location("/srv/app.py", 31, "predict", "x = input()")
+    waits = replace(stuck("terminal"), location=place, stack=frames)
+    (found,) = named(loaded, "blocking-stuck")(live(waits), answers(), NOBODY)
+    assert (found.id, found.facts["typed"]) == ("blocking.handler-reads-terminal", typed)
+    assert next(iter(rank(loaded.knowledge, merged([found])).probability)) == "blocking.deadlock"
 
 
 def test_without_a_judgement_nothing_is_said(loaded: Loaded) -> None:

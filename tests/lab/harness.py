@@ -54,12 +54,12 @@ class Lab:
 
     def start(
         self, app: Path, *, wait: int | None, env: Mapping[str, str] | None = None,
-        preexec: Callable[[], None] | None = None, python: str = sys.executable,
+        preexec: Callable[[], None] | None = None, python: str = sys.executable, stdin: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Start an app as a child of ours, its output in app.log beside it; wait until it answers on a port."""
         with (app.parent / "app.log").open("ab") as log:
             process = subprocess.Popen(
-                [python, str(app)], cwd=app.parent, env=environment(**(env or {})), stdin=subprocess.DEVNULL,
+                [python, str(app)], cwd=app.parent, env=environment(**(env or {})), stdin=stdin,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=preexec,
             )
         self.started.append(process.pid)

@@ -62,6 +62,16 @@ LOCKS = """
     import gradio as gr
     gr.Interface(function, "text", "text").launch(server_port={port}, quiet=True)
 """
+TYPES = """
+    name = input("Which model? ")
+    import gradio as gr
+    gr.Interface(str.upper, "text", "text").launch(server_port={port}, quiet=True)
+"""
+STOPS = """
+    import gradio as gr
+    gr.Interface(str.upper, "text", "text").launch(server_port={port}, prevent_thread_lock=True)
+    input("Press Enter to stop")
+"""
 ASKS = """
     import urllib.request
 
@@ -163,3 +173,15 @@ def test_a_server_that_never_answers(lab: Lab, hub: int) -> None:
 def test_a_first_page_slower_than_the_self_check(lab: Lab) -> None:
     app = write_app(lab.directory, SLOW_PAGE, port=free_ports()[0])
     doctor("diagnose", app, cwd=lab.directory).assert_first("app.slow-first-page")
+
+
+def test_it_waits_for_something_to_be_typed(lab: Lab, port: int) -> None:
+    write_app(lab.directory, TYPES, port=port)
+    top = doctor("diagnose", "app.py", cwd=lab.directory).assert_first("app.startup-exception")
+    assert top["location"]["line"] == 1 and "Which model?" in top["says"]
+
+
+def test_it_serves_until_something_is_typed(lab: Lab, port: int) -> None:
+    """The healthy twin: it asks when it is up."""
+    write_app(lab.directory, STOPS, port=port)
+    doctor("diagnose", "app.py", cwd=lab.directory).assert_healthy()

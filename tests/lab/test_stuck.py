@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.server
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -66,6 +68,10 @@ APP = """
         while time.monotonic() < end:
             time.sleep(0.01)
 
+    def stop_in_a_debugger(text):
+        breakpoint()
+        return text
+
     def ask_the_app(text):
         return Client("http://127.0.0.1:{port}/", verbose=False).predict("x", api_name="/compute")
 
@@ -113,10 +119,12 @@ def slow() -> Iterator[int]:
     server.shutdown()
 
 
-def used(lab: Lab, port: int, handler: str, slow: int, *, users: int, limit: int) -> None:
+def used(
+    lab: Lab, port: int, handler: str, slow: int, *, users: int, limit: int, stdin: int = subprocess.DEVNULL
+) -> None:
     """Start the app, and let some people use it; wait until those have come who find no slot free."""
     app = write_app(lab.directory, APP, handler=handler, port=port, slow=slow, limit=limit)
-    lab.start(app, wait=port)
+    lab.start(app, wait=port, stdin=stdin)
     wait_launched(app)
     for number in range(users):
         threading.Thread(target=call, args=(port, str(number)), daemon=True).start()
@@ -134,6 +142,18 @@ def test_nothing_will_end_the_wait(lab: Lab, port: int, slow: int, handler: str)
     top = doctor("diagnose", "app.py", cwd=lab.directory).assert_first("blocking.deadlock")
     assert top["location"]["function"] == handler
     assert ("this very app" if handler == "ask_itself" else "nobody") in top["says"]
+
+
+def test_a_breakpoint(lab: Lab, port: int, slow: int) -> None:
+    """One user is enough: no handler should wait at a terminal."""
+    master, slave = os.openpty()
+    try:
+        used(lab, port, "stop_in_a_debugger", slow, users=1, limit=1, stdin=slave)
+        top = doctor("diagnose", "app.py", cwd=lab.directory).assert_first("blocking.deadlock")
+    finally:
+        os.close(slave)
+        os.close(master)
+    assert top["location"]["function"] == "stop_in_a_debugger" and "debugger" in top["says"]
 
 
 @pytest.mark.parametrize(("handler", "users"), [

@@ -53,6 +53,22 @@ def test_a_handler_that_nobody_will_wake() -> None:
     assert pool.facts["lock"] == "yes" and pool.threads == (3,)
 
 
+@pytest.mark.parametrize("name", ["/dev/pts/3", "/dev/tty1", "/dev/console"])
+def test_a_handler_at_a_terminal(name: str) -> None:
+    typed = SystemCall(0, "read", Resource("file", 0, name), endless=True)
+    asks = own("predict", 9, "input()")
+    found = judge(
+        Threads((ProcessThreads(1, (kernel(1, 10, call=SLEEP), kernel(2, 900, 0.03), rested(3, typed))),), 0.6),
+        stacks({1: [MAIN], 2: [SELECT], 3: [[asks, WRAPPER, WORKER]]}),
+    )
+    (one,) = [j for j in found if j.kind == "handler-stuck"]
+    assert one.wait is not None and one.wait.kind == "terminal" and one.facts["lock"] == ""
+
+
+def test_a_file_is_no_terminal() -> None:
+    assert not judged((rested(4, SystemCall(0, "read", Resource("file", 0, "/srv/pts"))), [own("fill", 20), THREAD]))
+
+
 @pytest.mark.parametrize(("thread", "frames", "stuck"), [
     (kernel(4, 0, 0.9), [own("fill", 20), THREAD], False),  # it works
     (rested(4, SLEEP), [own("fill", 20, "time.sleep(9)"), THREAD], False),  # it comes back

@@ -135,6 +135,7 @@ def test_computing_is_not_loading() -> None:
     (Wait("socket", Resource("socket", 3, "tcp", remote="10.0.0.1:80", peer="remote")), "socket 10.0.0.1:80"),
     (Wait("socket", Resource("socket", 3, "tcp", remote="[::1]:80", peer="self")), "socket [::1]:80 (the app itself)"),
     (Wait("file-lock", Resource("file", 3, "/srv/x.lock")), "file-lock /srv/x.lock"),
+    (Wait("terminal", Resource("file", 0, "/dev/pts/3")), "terminal /dev/pts/3"),
     (Wait("child", Resource("process", name="77")), "child"),
 ])
 def test_a_wait_in_words(wait: Wait | None, text: str) -> None:

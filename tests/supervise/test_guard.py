@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gradio_doctor.supervise import guard
 from gradio_doctor.supervise.app import SupervisedApp, script_command
 from gradio_doctor.supervise.guarded import GuardedProcess
 from gradio_doctor.supervise.proctree import read_stat
@@ -46,7 +47,7 @@ def test_how_it_ended(supervise: Supervise, body: str, code: int | None, number:
 def test_it_starts_as_from_a_shell(supervise: Supervise, tmp_path: Path) -> None:
     app = supervise("""
         import os, signal, sys
-        print(sys.argv, os.getcwd(), sys.stdin.read() == "", os.getsid(0) == os.getpid())
+        print(sys.argv, os.getcwd(), sys.stdin.isatty(), os.getsid(0) == os.getpid())
         print([signal.getsignal(n) == w for n, w in (
             (signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGCHLD, 0))])
         print(sorted(os.listdir("/proc/self/fd")))
@@ -58,6 +59,32 @@ def test_it_starts_as_from_a_shell(supervise: Supervise, tmp_path: Path) -> None
     assert lines[1] == "[True, True, True, True]"
     assert lines[2] == "['0', '1', '2', '3']"  # 3 is the listing itself: no pipe of ours leaks
     assert int(lines[3], 16) == 1 << 12 | 1 << 24  # SIGPIPE and SIGXFSZ, which Python itself ignores; nothing of ours
+
+
+def test_nobody_types(supervise: Supervise) -> None:
+    """stdin is a terminal, not the controlling one: what waits there is seen, and not waited for."""
+    app = supervise("""
+        try:
+            open("/dev/tty")
+        except OSError as error:
+            print(error.errno)
+        input("name? ")
+        print("never")
+    """)
+    run = app.start(60)
+    assert run.outcome == "timeout" and "typed" in run.error and run.seconds < 50
+    assert text_of(app).split() == ["6", "name?"]  # ENXIO: there is no controlling terminal
+
+
+def test_without_terminals(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no terminal can be had, /dev/null it is."""
+    def refuse() -> tuple[int, int]:
+        raise OSError("out of pty devices")
+
+    monkeypatch.setattr(os, "openpty", refuse)
+    given = guard._terminal()
+    assert os.read(given, 10) == b""
+    os.close(given)
 
 
 def test_only_one_variable_is_added(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,12 +160,6 @@ def test_stop_without_start_does_nothing() -> None:
 def test_script_command() -> None:
     assert script_command("/x/python", "/a/b/app.py") == ("/x/python", "app.py")
     assert script_command("python3", "/a/-c.py") == ("python3", "./-c.py")
-
-
-def test_there_is_no_input(supervise: Supervise) -> None:
-    app = supervise("input('name? ')")
-    assert app.start(20).exit_code == 1
-    assert text_of(app).endswith("EOFError: EOF when reading a line\n")
 
 
 def test_bytes_arrive_as_they_are(supervise: Supervise) -> None:
