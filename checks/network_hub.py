@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from gradio_doctor.sdk import Finding, LogEvents, Traceback, check
 
-from .app_tracebacks import explained, finding, is_telemetry, library_of, matched_tracebacks, slashes
+from .app_tracebacks import explained, finding, in_handler, is_telemetry, library_of, matched_tracebacks, slashes
 from .network import asks_itself
 
 # Libraries (and files of larger ones) that download models and data, and nothing else over the network.
@@ -45,10 +46,12 @@ def network_request(log: LogEvents) -> Iterator[Finding]:
             found = finding("network.hub-request-failed", index, traceback, traceback.last, library=library)
             yield replace(found, replaces=(*_PLAIN, "app.ended-by-exception", "app.handler-raised"))
             return
-        library = _talker(traceback)
-        if library and not explained(log, index) and not asks_itself(traceback, log):
+        own = _asks_by_urllib(traceback)
+        library = "urllib" if own else _talker(traceback)
+        if library and (own or not explained(log, index)) and not asks_itself(traceback, log):
             found = finding("network.remote-request-failed", index, traceback, traceback.last, library=library)
-            yield replace(found, replaces=("app.ended-by-exception", "app.handler-raised"))
+            hub = ("network.download-host-unreachable",) if own else ()
+            yield replace(found, replaces=("app.ended-by-exception", "app.handler-raised", *hub))
             return
 
 
@@ -56,6 +59,17 @@ def _talker(traceback: Traceback) -> str:
     """The library that was talking to another service, "" when none was."""
     frames = [f for link in traceback.links for f in link.frames]
     return next((name for f in frames if (name := library_of(slashes(f.file))) in _TALKERS), "")
+
+
+def _asks_by_urllib(traceback: Traceback) -> bool:
+    """True when a handler's own line calls urllib.request.urlopen(): it asks a service, and downloads no model."""
+    if not in_handler(traceback):
+        return False
+    frames = [f for link in traceback.links for f in link.frames]
+    return any(
+        caller.own and called.function == "urlopen" and slashes(called.file).endswith("urllib/request.py")
+        for caller, called in pairwise(frames)
+    )
 
 
 def _downloader(traceback: Traceback) -> str:

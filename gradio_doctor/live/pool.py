@@ -12,9 +12,12 @@ DEFAULT_LIMITS = (40,)  # AnyIO's own, which Gradio shares unless max_threads sa
 
 
 def judge_pool(process: ProcessView, limits: Sequence[int]) -> Iterator[Judgement]:
-    """The pool when as many worker threads are at work in every look as one of the limits allows."""
+    """The pool when as many worker threads as one of the limits allows stand, or compute, at one place in every look.
+
+    Threads that get on are a pool at work: with many users all of it is taken, and everybody is served.
+    """
     workers = process.having("worker")
-    busy = [t for t in workers if t.verdict not in ("idle", "gil-wait")]
+    busy = [t for t in workers if t.verdict in ("waiting", "busy-python", "busy-native")]
     limit = next((n for n in sorted(limits) if 0 < n <= len(busy)), None)
     if limit is None:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gradio_doctor.evidence import Absent, AppSource, HttpAnswers, Instances, Listeners, Stacks, Threads
 from gradio_doctor.live.fold import fold
@@ -15,7 +15,7 @@ from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.threads_read import cpu_times
 
 PATIENCE = 3.0  # seconds; a wait that is shorter is what calls to other machines are made of
-_WAITS = ("upstream-wait", "connection-pool-wait", "lock-convoy", "handler-stuck")
+_WAITS = ("upstream-wait", "connection-pool-wait", "lock-convoy", "handler-stuck", "pool-exhausted")
 
 
 def probe_live(context: Context) -> Live | Absent:
@@ -52,5 +52,15 @@ def _lasting(found: Sequence[Judgement]) -> tuple[Judgement, ...]:
     before = {j.pid: cpu_times(j.pid) for j in short}
     time.sleep(PATIENCE - min(j.seconds or 0.0 for j in short))
     after = {pid: cpu_times(pid) for pid in before}
-    ended = [j for j in short if not any(before[j.pid].get(t, -1.0) == after[j.pid].get(t) for t in j.threads)]
+    ended = [j for j in short if _standing(j, before[j.pid], after[j.pid]) < _enough(j)]
     return tuple(j for j in found if not any(j is e for e in ended))
+
+
+def _standing(judgement: Judgement, before: Mapping[int, float], after: Mapping[int, float]) -> int:
+    """How many of its threads have not run between two looks at their CPU time."""
+    return sum(before.get(t, -1.0) == after.get(t) for t in judgement.threads)
+
+
+def _enough(judgement: Judgement) -> int:
+    """How many threads have to stand: one that waits is one too many, but a pool is only exhausted as a whole."""
+    return int(judgement.facts["limit"]) if judgement.kind == "pool-exhausted" else 1
