@@ -12,6 +12,7 @@ from gradio_doctor.sdk import (
     AppSource,
     ExceptionLink,
     Finding,
+    HttpAnswers,
     Location,
     LogEvents,
     Run,
@@ -20,7 +21,7 @@ from gradio_doctor.sdk import (
     check,
 )
 
-from .app_tracebacks import finding, is_fault, library_of, slashes, unexplained, went_on
+from .app_tracebacks import beside, came_up, finding, is_fault, library_of, serves, slashes, unexplained, went_on
 
 _SYNTAX = {"SyntaxError", "IndentationError", "TabError"}
 _CODECS = {"UnicodeDecodeError", "UnicodeEncodeError", "LookupError"}
@@ -69,14 +70,15 @@ def app_syntax_log(log: LogEvents) -> Iterator[Finding]:
 @check("app-uncaught", finds=(
     "app.ended-by-exception", "app.variable-not-set", "app.own-file-missing", "app.settings-file-damaged",
 ))
-def app_uncaught(log: LogEvents, run: Run | Absent) -> Iterator[Finding]:
+def app_uncaught(log: LogEvents, run: Run | Absent, http: HttpAnswers | Absent) -> Iterator[Finding]:
     """The traceback that ended start-up, when nothing more specific explains any of them.
 
     One explained traceback is enough to keep quiet: what comes after a failed import or load is its echo.
     """
-    if isinstance(run, Run) and run.outcome == "serving":
+    if serves(run, http):
         return
-    open_ones = list(unexplained(log, handler=False))
+    up = came_up(log)
+    open_ones = [(i, t) for i, t in unexplained(log, handler=False) if not (up and beside(log, t))]
     open_ones = [(i, t) for i, t in open_ones if not went_on(log, t)]
     faults = [t for t in log.tracebacks if is_fault(t) and not went_on(log, t)]
     if not open_ones or len(list(unexplained(log, handler=True))) + len(open_ones) < len(faults):

@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gradio_doctor.sdk import ExceptionLink, Finding, Frame, Location, LogEvents, LogMatch, Source, Traceback
+from gradio_doctor.sdk import (
+    Absent,
+    ExceptionLink,
+    Finding,
+    Frame,
+    HttpAnswers,
+    Location,
+    LogEvents,
+    LogMatch,
+    Run,
+    Source,
+    Traceback,
+)
 
 # Frames by which Gradio 3.x to 6.x runs handlers, and those of web UIs that queue by themselves.
 _HANDLER_FRAMES = {
@@ -16,12 +28,13 @@ _HANDLER_FRAMES = {
     "modules/call_queue.py": {"f"},
 }
 # Matches that say nothing about why a traceback was printed: echoes, symptoms with many causes, other people's trouble.
-_NO_EXPLANATION = frozenset({
+ECHOES = frozenset({
     "app.exception-line", "dependency.python-in-use", "app.bare-json-error", "proxy.empty-json",
     "app.own-name-error", "app.none-value", "app.environment-variable", "app.settings-not-readable",
     "app.handler-arguments", "dependency.unexpected-keyword", "network.localhost-not-accessible",
     "app.tensor-sizes-differ", "dependency.start-file-not-found",
-    "proxy.stream-cut-in-client", "queue.other-loop", "server.response-already-started",
+    "proxy.stream-cut-in-client", "queue.other-loop", "server.response-already-started", "app.task-failed",
+    "app.thread-failed",
 })
 _OTHERS = (
     "client.asgi-disconnect", "client.websocket-closed", "client.broken-pipe", "client.gone-before-answer", "vitals.",
@@ -67,6 +80,20 @@ def in_handler(traceback: Traceback) -> bool:
     return False
 
 
+def beside(log: LogEvents, traceback: Traceback) -> str:
+    """What ended with the exception, when it was a thread or a task beside the program: "thread NAME", "task"; else "".
+
+    Neither ends the program (threading.excepthook, asyncio's exception handler).
+    """
+    head = traceback.first.source
+    for name, kind in (("app.thread-failed", "thread"), ("app.task-failed", "task")):
+        if (match := log.get(name)) is not None and just_above(match, head):
+            return f"{kind} {match.captures.get('name', '')}".strip()
+    frame = traceback.first.frames[0] if traceback.first.frames else None
+    started = frame is not None and frame.function in ("_bootstrap", "Thread._bootstrap_inner", "_bootstrap_inner")
+    return "thread" if started and frame is not None and slashes(frame.file).endswith("threading.py") else ""
+
+
 def is_telemetry(traceback: Traceback) -> bool:
     """True when Gradio was sending usage statistics: without a network that fails, and harms nothing."""
     return any(slashes(f.file).endswith("gradio/analytics.py") for link in traceback.links for f in link.frames)
@@ -89,7 +116,7 @@ def explained(log: LogEvents, index: int) -> bool:
     """
     head = log.tracebacks[index].first.source
     return any(
-        (index in match.tracebacks or just_above(match, head)) and match.signature not in _NO_EXPLANATION
+        (index in match.tracebacks or just_above(match, head)) and match.signature not in ECHOES
         and not match.signature.startswith(_OTHERS)
         for match in log.matches
     )
@@ -163,3 +190,16 @@ def went_on(log: LogEvents, traceback: Traceback) -> bool:
         return False  # what follows was not kept
     rest = [*traceback.last.message.split("\n")[1:], *(t for n, t in enumerate(log.tail, first) if n > end)]
     return any(t.strip() for t in rest) and not any(_END.search(t) for t in rest)
+
+
+def came_up(log: LogEvents) -> bool:
+    """True when the log says that the app listens: what fails later did not end its start."""
+    return log.get("port.running-on") is not None
+
+
+def serves(run: Run | Absent, http: HttpAnswers | Absent) -> bool:
+    """True when the app is known to be up: started by us, or asked, and its page is no error."""
+    if isinstance(run, Run):
+        return run.outcome == "serving"
+    page = http.get("page") if isinstance(http, HttpAnswers) and http.is_gradio else None
+    return page is not None and page.outcome == "answered" and (page.status or 500) < 500

@@ -62,7 +62,7 @@ def blocking_stuck(live: Live, http: HttpAnswers, outgoing: Outgoing | Absent) -
         name = "blocking.nobody-wakes" if found.facts.get("lock") else "blocking.handler-waits"
         name = "blocking.handler-reads-terminal" if typed else name
         told = finding_of(name, found, live)
-        facts = {**told.facts, "size": str(size), "lacking": _lacking(found)} | typed_at(found)
+        facts = {**told.facts, "size": str(size), "lacking": lacking(found)} | typed_at(found)
         yield replace(told, facts=facts, replaces=("blocking.lock-cycle", "blocking.lock-convoy"))
 
 
@@ -86,7 +86,8 @@ _NOBODY = {
 }
 
 
-def _lacking(found: Judgement) -> str:
+def lacking(found: Judgement) -> str:
+    """What a stuck handler waits for, in words."""
     wait = found.wait
     if wait is None:
         return found.facts.get("wait", "")

@@ -132,5 +132,7 @@ def notes_of(examination: Examination) -> tuple[str, ...]:
         out += [f"not read of the deployment files: {text}" for text in deployment.unread[:_MOST_UNREAD]]
     if isinstance(log := examination.known(LogEvents), LogEvents):
         out += [f"{f.name} was not read to its end: {f.truncated}" for f in log.files if f.truncated]
+        out += [f"{f.name}: its first {f.earlier} lines are of earlier runs and were left out (gradio-doctor logs "
+                f"{f.name} reads them)" for f in log.files if f.earlier]
         out += skews(log)
     return tuple(out)

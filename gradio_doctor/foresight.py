@@ -37,6 +37,8 @@ def predictions(
 
 
 def _measured(finding: Finding) -> bool:
-    """True for what was seen of the system now: it has no place in a file."""
+    """True for what was seen of the system, or in its log: it is not read off a file."""
     source = finding.source
-    return not finding.chain and finding.location is None and source is not None and source.line is None
+    if source is None or source.kind == "log":
+        return source is not None
+    return not finding.chain and finding.location is None and source.line is None

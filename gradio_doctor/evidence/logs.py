@@ -116,13 +116,17 @@ class LogSample:
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One log that was read. `truncated` says why reading ended early, "" when it was read whole."""
+    """One log that was read. `truncated` says why reading ended early, "" when it was read whole.
+
+    `earlier` is how many lines at its begin belong to earlier runs of the app and were not looked at.
+    """
 
     name: str
     lines: int
     bytes: int
     layers: tuple[Layer, ...] = ()
     truncated: str = ""
+    earlier: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gradio_doctor.evidence import OUTPUT_OF_RUN, Absent, Instances, LogEvents, Run
+from gradio_doctor.evidence import OUTPUT_OF_RUN, Absent, Instances, Listeners, LogEvents, Run
 from gradio_doctor.knowledge.model import Signature
 from gradio_doctor.logs import Limits, LogError, LogInput, read_logs
 from gradio_doctor.probes.base import Context, Probe
 from gradio_doctor.probes.journal import read_journal, unit_of, unit_that_runs, writes_to_socket
+from gradio_doctor.probes.log_run import this_run
 
 
 def make_log_probe(signatures: Sequence[Signature]) -> Probe:
@@ -28,17 +30,30 @@ def probe_log_events(context: Context, signatures: Sequence[Signature]) -> LogEv
     named = [LogInput(path) for path in context.options.logs]
     if context.target.kind == "log" and context.target.path:
         named.append(LogInput(context.target.path))
-    inputs = list(_unique([*named, *_of_run(context), *_of_process(context), *_of_service(context)]))
+    found = list(_unique([*named, *_of_run(context), *_of_process(context), *_of_service(context)]))
+    ports = _ports(context)
+    parts = [(log, 0) if log in named else this_run(log, ports) for log in found]
+    inputs = [log for log, _ in parts]
     if not inputs:
         return Absent("no log is at hand", "gradio-doctor diagnose --log FILE")
     options = context.options
     limits = Limits(seconds=options.timeout, context=options.context, since=options.since, until=options.until)
     try:
-        return read_logs(inputs, signatures, limits)
+        events = read_logs(inputs, signatures, limits)
     except LogError as error:
         if named:
             raise
         return Absent(str(error), "gradio-doctor diagnose --log FILE")
+    left_out = {log.label: lines for log, lines in parts if lines}
+    return replace(events, files=tuple(replace(f, earlier=left_out.get(f.name, 0)) for f in events.files))
+
+
+def _ports(context: Context) -> frozenset[int]:
+    """The ports that the running app listens on; none where it is not up, or was started by us."""
+    known, listeners = context.known(Instances), context.known(Listeners)
+    if not isinstance(known, Instances) or not isinstance(listeners, Listeners):
+        return frozenset()
+    return frozenset(s.port for p in known.all if p.pid != known.started_by_us for s in listeners.held_by(p.pid))
 
 
 def _unique(inputs: Sequence[LogInput]) -> Iterator[LogInput]:

@@ -27,6 +27,7 @@ from gradio_doctor.sdk import Finding
 from tests.checks.said import causes, diagnose, events, named
 
 NO_LOG = Absent("no log")
+NO_HTTP = Absent("nobody asked")
 
 
 def run_of(outcome: str, code: int | None = None) -> Run:
@@ -120,7 +121,7 @@ def test_a_missing_variable_is_named(loaded: Loaded, tmp_path: Path) -> None:
     diagnosis = diagnose(log, loaded, tmp_path)
     assert diagnosis.causes[0].id == "app.startup-exception"
     assert "DOCTOR_TEST_SECRET" in str(diagnosis.causes[0].says)
-    (found,) = named(loaded, "app-uncaught")(events(log, loaded, tmp_path), Absent("not started"))
+    (found,) = named(loaded, "app-uncaught")(events(log, loaded, tmp_path), Absent("not started"), NO_HTTP)
     assert found.id == "app.variable-not-set"
     assert found.location is not None
     assert found.location.line == 2
@@ -134,25 +135,25 @@ def test_a_damaged_settings_file(loaded: Loaded, tmp_path: Path) -> None:
 
 def test_the_innermost_own_line_is_the_location(loaded: Loaded, tmp_path: Path) -> None:
     log = printed(tmp_path, "app.py", "def f():\n    return int('x')\n\nf()\n")
-    (found,) = named(loaded, "app-uncaught")(events(log, loaded, tmp_path), run_of("exited", 1))
+    (found,) = named(loaded, "app-uncaught")(events(log, loaded, tmp_path), run_of("exited", 1), NO_HTTP)
     assert found.id == "app.ended-by-exception"
     assert (found.facts["type"], found.facts["line"], found.facts["function"]) == ("ValueError", "2", "f")
 
 
 def test_an_app_that_serves_has_not_been_ended(loaded: Loaded, tmp_path: Path) -> None:
     log = printed(tmp_path, "app.py", "raise ValueError('tried and caught')\n")
-    assert list(named(loaded, "app-uncaught")(events(log, loaded, tmp_path), run_of("serving"))) == []
+    assert list(named(loaded, "app-uncaught")(events(log, loaded, tmp_path), run_of("serving"), NO_HTTP)) == []
 
 
 def test_a_specific_signature_silences_the_generic_finding(loaded: Loaded, tmp_path: Path) -> None:
     log = printed(tmp_path, "app.py", "import no_such_module_for_doctor\n")
-    assert list(named(loaded, "app-uncaught")(events(log, loaded, tmp_path), run_of("exited", 1))) == []
+    assert list(named(loaded, "app-uncaught")(events(log, loaded, tmp_path), run_of("exited", 1), NO_HTTP)) == []
     assert causes(log, loaded, tmp_path)[0] == "dependency.missing"
 
 
 def test_interrupts_are_no_fault(loaded: Loaded, tmp_path: Path) -> None:
     log = printed(tmp_path, "app.py", "raise KeyboardInterrupt\n")
-    assert list(named(loaded, "app-uncaught")(events(log, loaded, tmp_path), Absent("not started"))) == []
+    assert list(named(loaded, "app-uncaught")(events(log, loaded, tmp_path), Absent("not started"), NO_HTTP)) == []
 
 
 def test_a_syntax_error_of_the_app_is_its_own(loaded: Loaded, tmp_path: Path) -> None:
