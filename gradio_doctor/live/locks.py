@@ -93,8 +93,11 @@ def _convoys(process: ProcessView, waiting: Sequence[ThreadView]) -> Iterator[Ju
 
 
 def _works(view: ThreadView) -> bool:
+    """True for a holder that computes, now and then rests for a moment, or has a child that works for it."""
     waits = view.wait.kind if view.wait is not None else ""
-    return view.verdict in ("busy-python", "busy-native", "moving", "gil-wait") or waits == "child"
+    if view.verdict in ("busy-python", "busy-native", "moving", "gil-wait") or waits == "child":
+        return True
+    return view.kernel is not None and not view.kernel.still
 
 
 def _convoy(process: ProcessView, members: Sequence[ThreadView]) -> Judgement | None:

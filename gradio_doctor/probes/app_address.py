@@ -22,6 +22,7 @@ from gradio_doctor.evidence import (
 from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.looks import read_environment
 from gradio_doctor.probes.scripts import is_python
+from gradio_doctor.probes.wanted import resolved
 
 _NODE_SERVER = "gradio/templates/node/build"
 _LOOPBACKS = ("127.0.0.1", "::1")
@@ -183,5 +184,6 @@ def _mount_paths(context: Context) -> Iterator[str]:
     if not isinstance(source, Absent):
         for call in source.named("mount_gradio_app"):
             path = call.get("path")
-            if path is not None and path.known and isinstance(path.value, str) and path.value.startswith("/"):
-                yield path.value.rstrip("/")
+            value = resolved(path, context) if path is not None else None
+            if isinstance(value, str) and value.startswith("/"):
+                yield value.rstrip("/")

@@ -33,6 +33,8 @@ _NOT_ACCEPTED = ("Invalid key.", "Monitoring is not enabled.")
 _PAGE_MARKS = (b"__gradio_mode__", b"gradio_config")
 _PAGE_VERSION = re.compile(rb'gradio_config ?= ?\{"version": ?"([0-9A-Za-z.+-]{1,40})"')
 _CONFIG_VERSION = re.compile(rb'^\{"version": ?"([0-9A-Za-z.+-]{1,40})"')
+# Where Gradio is mounted elsewhere this is a 404 in the server's access log; it says there whose it is.
+_WHO = "?gradio-doctor"
 # Without fn_index the door says whether it is open before it would make an event of this.
 _NO_EVENT = b'{"data":[],"session_hash":"doctor"}'
 
@@ -86,7 +88,8 @@ def ask_app(address: AppAddress, hangs: Callable[[], bool] = lambda: False) -> H
         talk.keep(talk.ask(Request("queue-size", "GET", prefix + api + "/queue/status")))
     ids = [app_id] if app_id else []
     if app_id and (address.shared or not address.local):
-        ids += [_app_id(talk.ask(Request("pool", "GET", prefix + api + "/app_id"))) for _ in range(_ASKS_FOR_IDS - 1)]
+        again = Request("pool", "GET", prefix + api + "/app_id" + _WHO)
+        ids += [_app_id(talk.ask(again)) for _ in range(_ASKS_FOR_IDS - 1)]
     distinct = tuple(dict.fromkeys(i for i in ids if i))
     return HttpAnswers(talk.server.url(prefix), talk.told, api, is_gradio=True, version=version, app_ids=distinct)
 
@@ -158,7 +161,7 @@ def _ask_pool(talk: _Talk, prefix: str) -> tuple[str, str]:
     """Ask for what a worker thread must answer. Returns the prefix of the API and the app's id ("": unknown)."""
     replies: list[Reply] = []
     for api in _API_PREFIXES:
-        replies = talk.twice(Request("pool", "GET", prefix + api + "/app_id"))
+        replies = talk.twice(Request("pool", "GET", prefix + api + "/app_id" + _WHO))
         app_id = _app_id(replies[0])
         if app_id or replies[0].answer.status != 404:
             talk.keep(*replies)

@@ -15,7 +15,7 @@ from gradio_doctor.probes.base import Context
 from gradio_doctor.probes.threads_read import cpu_times
 
 PATIENCE = 3.0  # seconds; a wait that is shorter is what calls to other machines are made of
-_WAITS = ("upstream-wait", "connection-pool-wait", "lock-convoy", "handler-stuck", "pool-exhausted")
+_WAITS = ("upstream-wait", "connection-pool-wait", "lock-convoy", "handler-stuck")
 
 
 def probe_live(context: Context) -> Live | Absent:
@@ -41,7 +41,8 @@ def probe_live(context: Context) -> Live | Absent:
 def _may_end(judgement: Judgement) -> bool:
     """True for waits that are part of many healthy answers; one of the event loop never is."""
     own = judgement.kind == "self-call" and judgement.facts.get("role") in ("worker", "executor")
-    return judgement.kind in _WAITS or own
+    taken = judgement.kind == "pool-exhausted" and judgement.facts.get("does") == "waiting"
+    return judgement.kind in _WAITS or own or taken
 
 
 def _lasting(found: Sequence[Judgement]) -> tuple[Judgement, ...]:

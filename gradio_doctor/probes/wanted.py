@@ -19,7 +19,7 @@ _SERVER_PORT = 8000  # uvicorn's, gunicorn's and fastapi's default
 _MOST_PORTS = 10_000
 _REACHED = ("yes", "main-guard", "conditional", "function")
 _VARIABLE = re.compile(
-    r"""(?:os\.)?(?:getenv|environ\.get)\(\s*["'](?P<get>\w{1,80})["']\s*(?:,\s*["']?(?P<default>[\w.:-]{1,80})["']?)?\s*\)"""
+    r"""(?:os\.)?(?:getenv|environ\.get)\(\s*["'](?P<get>\w{1,80})["']\s*(?:,\s*["']?(?P<default>[\w.:/-]{1,80})["']?)?\s*\)"""
     r"""|(?:os\.)?environ\[\s*["'](?P<item>\w{1,80})["']\s*\]"""
 )
 
@@ -188,6 +188,13 @@ def _value(setting: Setting | None, variables: _Variables) -> tuple[object, bool
     if value is None:
         value = None if found["default"] in (None, "None") else found["default"]
     return value, value is not None or found["item"] is None
+
+
+def resolved(setting: Setting, context: Context) -> object:
+    """The value of a setting in the app under examination: as the source says, as its environment has it, else its
+    default; None when none of them tells."""
+    value, _ = _value(setting, _Variables(context))
+    return setting.default if value is None else value
 
 
 def _set_in_source(source: AppSource, name: str) -> str | None:

@@ -146,6 +146,39 @@ def test_two_preloaded_workers_share_their_app_id_and_not_their_queue(yard: Yard
     yard.stop(process)
 
 
+MOUNTED = """import os
+import gradio as gr
+from fastapi import FastAPI
+
+app = FastAPI()
+
+@app.get("/")
+def root():
+    return {"it": "works"}
+
+demo = gr.Interface(str.upper, "text", "text")
+app = gr.mount_gradio_app(app, demo, path=os.environ.get("MOUNT_PATH", "/ui"))
+"""
+
+
+def test_a_mounted_app_is_looked_at_again_and_again(yard: Yard) -> None:
+    """What we asked stands in uvicorn's access log; it is no fault of the app. The path is the variable's default."""
+    folder, port = yard.folder("mounted"), free_ports()[0]
+    (folder / "app.py").write_text(MOUNTED)
+    command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)]
+    with (folder / "app.log").open("wb") as log:
+        process = yard.start(folder, command, log)
+    until(lambda: answers(port), 60, "no server")
+    for _ in range(3):
+        doctor("diagnose", f"port:{port}", cwd=folder).assert_healthy()
+    assert "gradio-doctor" in (folder / "app.log").read_text()
+    yard.stop(process)
+    process = yard.start(folder, [*command, "--workers", "2"])
+    until(lambda: answers(port), 60, "no server")
+    doctor("diagnose", f"port:{port}", cwd=folder).assert_first("server.multi-worker")
+    yard.stop(process)
+
+
 @pytest.mark.parametrize(("flags", "told"), [
     ((), "sync (default)"), (("-k", "gthread", "--threads", "4"), "gthread ("),
 ])

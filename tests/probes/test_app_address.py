@@ -157,6 +157,16 @@ def test_paths_the_app_may_live_under() -> None:
     assert url("http://127.0.0.1:7860/gradio", *app).prefixes == ("/gradio", "")
 
 
+@pytest.mark.parametrize(("variables", "prefix"), [({}, "/ui"), ({"MP": "/demo/"}, "/demo"), ({"MP": "nonsense"}, "")])
+def test_a_path_from_the_environment(variables: dict[str, str], prefix: str) -> None:
+    """As the app's own process has it, else its default in the source."""
+    read = Setting("path", None, False, 'os.environ.get("MP", "/ui")', 3, "/ui", "the environment variable MP")
+    mount = Call("mount_gradio_app", "/x/app.py", 3, "yes", (read,))
+    app = (Instances("a", (process(4),)), listeners(("127.0.0.1", 7860, 4)), AppSource("/x/app.py", calls=(mount,)))
+    wanted = ("", prefix) if prefix else ("",)
+    assert found(SCRIPT, *app, Environment(variables, "pid 4")).prefixes == wanted
+
+
 def test_nothing_to_ask() -> None:
     for target in (Target("log", "x"), Target("bundle", "x")):
         assert isinstance(find_address(Given(target)), Absent)

@@ -30,7 +30,7 @@ class Site:
         self.lock = threading.Lock()
 
     def __call__(self, connection: socket.socket) -> None:
-        line = read_request(connection).split(b" HTTP/")[0].decode()
+        line = read_request(connection).split(b" HTTP/")[0].decode().removesuffix("?gradio-doctor")
         with self.lock:
             self.asked.append(line)
         status, body = self.answers.get(line, ("404 Not Found", '{"detail":"Not Found"}'))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,14 @@ def test_one_thread_that_still_waits_is_enough(waiting: Waiting, impatient: floa
     both = waiting.judged("connection-pool-wait", waiting.works, waiting.waits)
     gone = waiting.judged("connection-pool-wait", waiting.works, 1 << 22)
     assert timed([both, gone])[0] == (both,)
+
+
+@pytest.mark.parametrize(("limit", "kept"), [("2", True), ("3", False)])
+def test_a_pool_is_exhausted_as_a_whole(waiting: Waiting, impatient: float, limit: str, kept: bool) -> None:
+    """Two of its threads stand, one has come to its next task."""
+    taken = waiting.judged("pool-exhausted", waiting.works, waiting.waits, waiting.waits, seconds=0.1)
+    taken = replace(taken, facts={"does": "waiting", "limit": limit})
+    assert timed([taken])[0] == ((taken,) if kept else ())
 
 
 def test_what_has_lasted_long_enough_is_not_watched(waiting: Waiting) -> None:
