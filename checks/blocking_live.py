@@ -24,14 +24,26 @@ _LOOP = {
 }
 
 
-@check("blocking-mechanism", finds=(*_LOOP.values(), "blocking.workers-taken", "blocking.output-full"), cost=1.0)
+@check("blocking-mechanism", cost=1.0, finds=(
+    *_LOOP.values(), "blocking.workers-taken", "blocking.output-full", "blocking.child-chokes",
+))
 def blocking_mechanism(live: Live) -> Iterator[Finding]:
     """What keeps the event loop, or all worker threads, from their work."""
     for kind, name in _LOOP.items():
         found = next((j for j in live.judgements if j.kind == kind and j.sure), None)
         yield finding_of(name, found, live, "" if kind == "loop-starved" else "free-loop")
     yield finding_of("blocking.workers-taken", live.first("pool-exhausted"), live, "limit-wait")
-    yield finding_of("blocking.output-full", live.first("pipe-full"), live)
+    yield _output_full(live.first("pipe-full"), live)
+    if (chokes := live.first("child-chokes")) is not None:  # else it would speak against other deadlocks
+        told = finding_of("blocking.child-chokes", chokes, live)
+        yield replace(told, replaces=("blocking.lock-cycle", "blocking.lock-convoy"))
+
+
+def _output_full(found: Judgement | None, live: Live) -> Finding:
+    """A thread that cannot print any more; what of it is not known has to be said, too."""
+    told = finding_of("blocking.output-full", found, live)
+    missing = {"stream": "a pipe", "where": f"in pid {found.pid}"} if found is not None else {}
+    return replace(told, facts=missing | dict(told.facts))
 
 
 @check("blocking-locks", finds=("blocking.lock-cycle", "blocking.lock-convoy"), cost=0.1)

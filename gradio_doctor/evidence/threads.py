@@ -19,7 +19,8 @@ class Resource:
     `name` is a path, "pipe:[inode]", a child's pid. A socket has its `local` and `remote` address ("host:port", ""
     unknown) and its TCP `state`; `peer` says who is at the other end: the process itself, another process of the app,
     another process here, another machine ("" unknown). Of a pipe, `full` is True when the thread sleeps because the
-    pipe has no room, and `readers` are the pids that hold its other end, as far as they can be seen.
+    pipe has no room, and `readers` are the pids that hold its other end, as far as they can be seen. Of a process,
+    `full` is True when it sleeps because a pipe has no room that only the waiting process could read.
     """
 
     kind: ResourceKind

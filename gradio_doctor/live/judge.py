@@ -37,6 +37,8 @@ def judge(
                 found += judge_stuck(process, [p for p in views if p is not process])
             if sockets is not None and not sockets.held_by(process.pid):
                 found += judge_starting(process)
+    choking = {j.facts["child"] for j in found if j.kind == "child-chokes"}
+    found = [j for j in found if j.kind != "pipe-full" or str(j.pid) not in choking]  # it is their parent's fault
     return tuple(sorted(found, key=lambda j: not j.sure))
 
 

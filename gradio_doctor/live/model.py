@@ -17,7 +17,7 @@ WaitKind = Literal[
 ]
 JudgementKind = Literal[
     "process-stopped", "loop-blocked", "loop-busy", "loop-stalled", "loop-starved", "pool-exhausted", "deadlock",
-    "lock-convoy", "handler-stuck", "self-call", "upstream-wait", "connection-pool-wait", "pipe-full",
+    "lock-convoy", "child-chokes", "handler-stuck", "self-call", "upstream-wait", "connection-pool-wait", "pipe-full",
     "server-thread-gone", "listener-without-server", "loading", "start-held",
 ]
 

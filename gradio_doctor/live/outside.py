@@ -31,6 +31,9 @@ def judge_outside(process: ProcessView) -> Iterator[Judgement]:
             pools[view.wait.library].append(view)
     for library, views in pools.items():
         yield _grouped("connection-pool-wait", views, process, library=library)
+    for view in serving:
+        if view.wait is not None and view.wait.kind == "child" and view.wait.resource and view.wait.resource.full:
+            yield of_thread("child-chokes", view, sure=view.steady, child=view.wait.resource.name)
     if full := [t for t in waiting if t.wait is not None and t.wait.kind == "pipe-full"]:
         yield _pipe(full)
 

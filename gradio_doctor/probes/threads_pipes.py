@@ -9,6 +9,7 @@ from pathlib import Path
 
 _SECONDS = 0.5
 _MOST_READERS = 16
+PIPE_WRITES = ("anon_pipe_write", "pipe_write")  # fs/pipe.c
 _ACCESS_MODE = 3  # O_ACCMODE; O_RDONLY is 0
 
 
@@ -22,6 +23,22 @@ def readers_of(link: str, proc: Path = Path("/proc"), seconds: float = _SECONDS)
         if directory.name.isdigit() and any(_reads(directory, fd) for fd in _descriptors(directory / "fd", link)):
             found.append(int(directory.name))
     return tuple(sorted(found))
+
+
+def chokes_on(child: int, parent: int, proc: Path = Path("/proc")) -> bool:
+    """True when a child cannot go on writing its output, which nobody but its parent could read.
+
+    The kernel function that it sleeps in tells the first; Popen(stdout=PIPE) without reading makes such children.
+    """
+    try:
+        if not (proc / str(child) / "wchan").read_text().startswith(PIPE_WRITES):
+            return False
+        links = {os.readlink(proc / str(child) / "fd" / fd) for fd in ("1", "2")}  # noqa: PTH115 - texts, no paths
+    except OSError:
+        return False
+    held = (link for link in links if link.startswith("pipe:["))
+    mine = proc / str(parent)
+    return any(_reads(mine, fd) for link in held for fd in _descriptors(mine / "fd", link))
 
 
 def _descriptors(directory: Path, link: str) -> Iterator[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from gradio_doctor.evidence import Resource, SystemCall
 from gradio_doctor.probes import threads_calls as calls
 from gradio_doctor.probes.redact import clean
 from gradio_doctor.probes.threads_calls import RawCall, parse_call, seconds_of_milliseconds
 from gradio_doctor.probes.threads_memory import Memory
-from gradio_doctor.probes.threads_pipes import readers_of
+from gradio_doctor.probes.threads_pipes import PIPE_WRITES, chokes_on, readers_of
 from gradio_doctor.probes.threads_sockets import Neighbours, SocketTable
 
 _UNKNOWN = -1
@@ -26,7 +27,6 @@ _BY_CHANNEL = (
     ("inet_csk_accept", "accept"), ("flock_lock_inode", "flock"), ("locks_lock_inode", "flock"),
     ("unix_stream_read", "recvfrom"), ("unix_stream_data_wait", "recvfrom"), ("sock_alloc_send", "sendto"),
 )
-_PIPE_WRITES = ("anon_pipe_write", "pipe_write")
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Resolver:
         return SystemCall(raw.number, raw.name) if raw else (_guessed(channel) if text is None else None)
 
     def _on_descriptor(self, raw: RawCall, channel: str) -> SystemCall:
-        blocked = raw.name in calls.WRITES and channel.startswith(_PIPE_WRITES)
+        blocked = raw.name in calls.WRITES and channel.startswith(PIPE_WRITES)
         timeout, endless = None, raw.name not in calls.WAITS_FOR_EVENTS
         if raw.name in ("epoll_wait", "epoll_pwait"):
             timeout = seconds_of_milliseconds(raw.arguments[3])
@@ -97,7 +97,8 @@ class Resolver:
     def _child(self, raw: RawCall, channel: str) -> SystemCall:  # noqa: ARG002 - one of the readers
         argument = raw.arguments[0 if raw.name == "wait4" else 1] & 0xFFFFFFFF
         name = str(argument) if 0 < argument < 1 << 22 else ""
-        return SystemCall(raw.number, raw.name, Resource("process", name=name), None, True)
+        full = bool(name) and chokes_on(argument, self.pid, Path(self.proc))
+        return SystemCall(raw.number, raw.name, Resource("process", name=name, full=full), None, True)
 
     def _first(self, descriptors: Iterable[int]) -> Resource:
         found = [self._descriptor(fd) for fd in descriptors]
@@ -136,5 +137,5 @@ def _guessed(channel: str) -> SystemCall | None:
     name = _name_of(channel)
     if not name:
         return None
-    resource = Resource("pipe", full=True) if channel.startswith(_PIPE_WRITES) else None
+    resource = Resource("pipe", full=True) if channel.startswith(PIPE_WRITES) else None
     return SystemCall(_UNKNOWN, name, resource)

@@ -15,7 +15,7 @@ from tests.lab.calling import call, queued
 from tests.lab.harness import Lab, doctor, until, wait_launched, write_app
 
 APP = """
-    import asyncio, concurrent.futures, fcntl, multiprocessing, queue, threading, time
+    import asyncio, concurrent.futures, fcntl, multiprocessing, queue, subprocess, threading, time
     import gradio as gr
     import httpx
     from gradio_client import Client
@@ -67,6 +67,16 @@ APP = """
         end = time.monotonic() + 14
         while time.monotonic() < end:
             time.sleep(0.01)
+
+    def read_nothing(text):
+        child = subprocess.Popen(["seq", "1000000"], stdout=subprocess.PIPE)
+        child.wait()
+        return child.stdout.readline().decode()
+
+    def read_late(text):
+        child = subprocess.Popen(["sh", "-c", "sleep 12; seq 10"], stdout=subprocess.PIPE)
+        child.wait()
+        return child.stdout.readline().decode()
 
     def stop_in_a_debugger(text):
         breakpoint()
@@ -144,6 +154,12 @@ def test_nothing_will_end_the_wait(lab: Lab, port: int, slow: int, handler: str)
     assert ("this very app" if handler == "ask_itself" else "nobody") in top["says"]
 
 
+def test_a_child_whose_output_nobody_reads(lab: Lab, port: int, slow: int) -> None:
+    used(lab, port, "read_nothing", slow, users=1, limit=1)
+    top = doctor("diagnose", "app.py", cwd=lab.directory).assert_first("blocking.deadlock")
+    assert top["location"]["function"] == "read_nothing" and "what it prints" in top["says"]
+
+
 def test_a_breakpoint(lab: Lab, port: int, slow: int) -> None:
     """One user is enough: no handler should wait at a terminal."""
     master, slave = os.openpty()
@@ -158,7 +174,7 @@ def test_a_breakpoint(lab: Lab, port: int, slow: int) -> None:
 
 @pytest.mark.parametrize(("handler", "users"), [
     ("wait_for_a_button", 1), ("take_from_a_thread", 3), ("ask_a_process", 3), ("await_elsewhere", 3),
-    ("ask_the_app", 2),
+    ("ask_the_app", 2), ("read_late", 1),
 ])
 def test_waits_for_good_reason(lab: Lab, port: int, slow: int, handler: str, users: int) -> None:
     used(lab, port, handler, slow, users=users, limit=1)
