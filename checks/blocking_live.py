@@ -55,7 +55,7 @@ def blocking_locks(live: Live) -> Iterator[Finding]:
 
 
 @check("blocking-stuck", cost=0.1, finds=(
-    "blocking.nobody-wakes", "blocking.handler-waits", "blocking.handler-reads-terminal",
+    "blocking.nobody-wakes", "blocking.handler-waits", "blocking.handler-reads-terminal", "blocking.handler-rests",
 ))
 def blocking_stuck(live: Live, http: HttpAnswers, outgoing: Outgoing | Absent) -> Iterator[Finding]:
     """A handler waits inside the app, and nothing of the app runs that could end it; nor does another server have to.
@@ -76,6 +76,10 @@ def blocking_stuck(live: Live, http: HttpAnswers, outgoing: Outgoing | Absent) -
         told = finding_of(name, found, live)
         facts = {**told.facts, "size": str(size), "lacking": lacking(found)} | typed_at(found)
         yield replace(told, facts=facts, replaces=("blocking.lock-cycle", "blocking.lock-convoy"))
+        return
+    told = finding_of("blocking.handler-rests", found, live)  # told, since nobody can know whether it is meant
+    facts = {**told.facts, "lacking": lacking(found)}
+    yield Finding(told.id, facts=facts, source=told.source, witness=told.witness)
 
 
 _DEBUGGERS = ("/pdb.py", "/bdb.py", "/cmd.py", "/ipdb/", "/IPython/", "/pudb/")

@@ -36,7 +36,8 @@ def stuck(kind: Any, lock: str = "") -> Any:
 
 @pytest.mark.parametrize(("kind", "lock", "size", "outgoing", "expected"), [
     ("lock", "yes", 0, NOBODY, "blocking.nobody-wakes"), ("lock", "yes", 3, Outgoing(()), "blocking.nobody-wakes"),
-    ("queue", "", 3, NOBODY, "blocking.handler-waits"), ("queue", "", 0, NOBODY, ""),  # it may be meant
+    ("queue", "", 3, NOBODY, "blocking.handler-waits"),
+    ("queue", "", 0, NOBODY, "blocking.handler-rests"),  # it may be meant
     ("event", "", 1, Outgoing(()), "blocking.handler-waits"),
     ("lock", "yes", 3, ELSEWHERE, ""), ("queue", "", 3, ELSEWHERE, ""),  # the answer may end it
 ])
