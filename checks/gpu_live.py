@@ -25,7 +25,7 @@ from .gpu_shares import (
     shares_of,
 )
 
-_NO_MEMORY = (
+NO_MEMORY = (
     "gpu.torch-oom", "gpu.torch-oom-async", "gpu.oom-class", "gpu.cuda-oom-error", "gpu.library-alloc-failed",
     "gpu.library-not-initialized", "gpu.tensorflow-oom", "gpu.paddle-oom", "gpu.onnx-oom", "gpu.ggml-oom",
     "gpu.webui-oom", "gpu.vllm-memory-taken", "gpu.bare-oom",
@@ -52,7 +52,7 @@ def gpu_live_memory(
     card = card_of(gpus, runs, told)
     if card is None:
         return
-    if not any(log.get(name) for name in _NO_MEMORY):
+    if not any(log.get(name) for name in NO_MEMORY):
         if _came_to_nothing(run, log) and full_afterwards(card.used or 0, card.total or 0):
             yield from _named(card, runs, None, only="gpu.card-full-at-start")
         return
