@@ -27,7 +27,7 @@ from .blocking_live import finding_of, typed_at
 _PATIENCE = 60.0  # seconds that a start may take that nobody has set a limit for: importing torch takes 20
 _LONG = 10.0  # seconds at one lock, or at a terminal: no part of any start
 _FINDS = ("model.loads-at-start", "app.start-waits-for-server", "app.start-waits-for-lock", "app.start-works",
-          "app.start-starved", "app.start-waits-for-input")
+          "app.start-starved", "app.start-waits-for-input", "app.still-starting")
 
 
 @check("app-start", finds=_FINDS, cost=1.0)
@@ -37,6 +37,8 @@ def app_start(
     """Where the main thread stands, when the time for starting is over; at once for waits that are no part of it."""
     held = next((j for j in live.judgements if j.kind == "start-held" and j.pid in live.main), None)
     if not _is_late(run, instances, processes) and not _is_stuck(held):
+        if held is not None and not isinstance(run, Run):
+            yield finding_of("app.still-starting", held, live)
         return
     loading = next((j for j in live.judgements if j.kind == "loading" and j.facts.get("when") == "start"), None)
     if loading is not None and loading.facts.get("what") != "import":

@@ -65,7 +65,8 @@ def test_where_it_stands_leads_to_what_it_means(judgement: Any, finding: str, ca
 ])
 def test_how_long_a_start_may_take(run: Run | Absent, age: float, told: bool, loaded: Loaded) -> None:
     """Ours: as long as --startup-timeout says. One that somebody else started: a minute is no fault."""
-    assert bool(start(loaded, held("sleep"), run=run, age=age)) is told
+    found = [f.id for f in start(loaded, held("sleep"), run=run, age=age)]
+    assert found == (["app.start-works"] if told else ["app.still-starting"] if run is NOT_OURS else [])
 
 
 @pytest.mark.parametrize(("how", "seconds", "told"), [
@@ -75,7 +76,8 @@ def test_how_long_a_start_may_take(run: Run | Absent, age: float, told: bool, lo
 def test_waits_that_are_no_part_of_a_start(how: str, seconds: float, told: bool, loaded: Loaded) -> None:
     """They are told before the minute is over that loading may take."""
     waits = replace(held(how), seconds=seconds)
-    assert bool(start(loaded, waits, run=NOT_OURS, age=20.0)) is told
+    (found,) = start(loaded, waits, run=NOT_OURS, age=20.0)
+    assert (found.id != "app.still-starting") is told
 
 
 def test_a_process_that_does_nothing_special_says_nothing(loaded: Loaded) -> None:
