@@ -1,4 +1,7 @@
-"""Synthetic logs of a size: a healthy app log with few errors, a dense one, long lines, an nginx log, one line."""
+"""Synthetic logs of a size: a healthy app log with few errors, a dense one, long lines, an nginx log, one line.
+
+And two of nothing but tracebacks: asyncio's without descriptors, handlers whose service refuses connections.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,40 @@ Traceback (most recent call last):
   File "/srv/app/app.py", line {line}, in predict
     return model(prompt)
 RuntimeError: CUDA error: an illegal memory access was encountered
+"""
+LIBRARY = "/usr/lib/python3.11"
+ACCEPT = f"""socket.accept() out of system resource
+socket: <asyncio.TransportSocket fd=10, family=2, type=1, proto=6, laddr=('127.0.0.1', 7860)>
+Traceback (most recent call last):
+  File "{LIBRARY}/asyncio/selector_events.py", line 165, in _accept_connection
+    conn, addr = sock.accept()
+                 ^^^^^^^^^^^^^
+  File "{LIBRARY}/socket.py", line 294, in accept
+    fd, addr = self._accept()
+               ^^^^^^^^^^^^^^
+OSError: [Errno 24] Too many open files
+"""
+HANDLER = f"""Traceback (most recent call last):
+  File "{LIBRARY}/urllib/request.py", line 1348, in do_open
+    h.request(req.get_method(), req.selector, req.data, headers,
+  File "{LIBRARY}/http/client.py", line 1294, in request
+    self._send_request(method, url, body, headers, encode_chunked)
+  File "{LIBRARY}/socket.py", line 836, in create_connection
+    sock.connect(sa)
+ConnectionRefusedError: [Errno 111] Connection refused
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/srv/venv/lib/python3.11/site-packages/gradio/queueing.py", line 870, in process_events
+    response = await route_utils.call_process_api(
+               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "/srv/app/app.py", line 3, in predict
+    return urllib.request.urlopen(SERVICE, timeout=60).read().decode()
+           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "{LIBRARY}/urllib/request.py", line 1351, in do_open
+    raise URLError(err)
+urllib.error.URLError: <urlopen error [Errno 111] Connection refused>
 """
 WORDS = (
     "image", "prompt", "seed", "steps", "cache", "model", "weights", "0 errors", "done", "queue", "session", "socket",
@@ -93,8 +130,20 @@ def one(choose: random.Random) -> Iterator[str]:
             yield " " + choose.choice(ERRORS) + " "
 
 
+def accept(choose: random.Random) -> Iterator[str]:
+    """An app out of descriptors: the same traceback without end, hardly anything else."""
+    while True:
+        yield ACCEPT if choose.random() < 0.999 else _ordinary(choose)
+
+
+def handler(choose: random.Random) -> Iterator[str]:
+    """Handlers that fail all alike, with ordinary lines between their tracebacks."""
+    while True:
+        yield HANDLER if choose.random() < 0.2 else _ordinary(choose)
+
+
 KINDS: dict[str, Callable[[random.Random], Iterator[str]]] = {
-    "app": app, "dense": dense, "long": long, "nginx": nginx, "one": one,
+    "app": app, "dense": dense, "long": long, "nginx": nginx, "one": one, "accept": accept, "handler": handler,
 }
 
 

@@ -1,6 +1,6 @@
 """How fast logs are read, against ripgrep with the same expressions and against reading alone.
 
-    python bench/logs.py --rg PATH [--size 200] [--rounds 5] [--kinds app dense long nginx one]
+    python bench/logs.py --rg PATH [--size 200] [--rounds 5] [--kinds app dense long ...]
 
 Every reading is a process of its own (start-up counted), interleaved with the others, the median of the rounds.
 Ratios are what counts: seconds depend on the machine and on what else it does. The peak memory is that of the largest

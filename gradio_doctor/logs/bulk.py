@@ -14,12 +14,12 @@ from operator import is_
 from typing import Any
 
 from gradio_doctor.logs.collector import Block
-from gradio_doctor.logs.digits import MASK
 from gradio_doctor.logs.engines import MASK as TOKEN
 from gradio_doctor.logs.engines import SHIFT, Find
 from gradio_doctor.logs.forms import Form, Forms, Variants
 from gradio_doctor.logs.lines import LONG
 from gradio_doctor.logs.rules import RuleSet
+from gradio_doctor.logs.text import MASK
 
 _BREAK = ord("\n")
 _OFTEN = 4  # a line without tokens that comes so often in one block is worth remembering

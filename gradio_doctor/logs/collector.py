@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from gradio_doctor.logs import frames
 from gradio_doctor.logs.lines import LONG, RECORD, Line
 from gradio_doctor.logs.links import Parsed
-from gradio_doctor.logs.records import Record, unwrap
+from gradio_doctor.logs.records import Record, read_line, unwrap
 from gradio_doctor.logs.rules import TRACEBACK, VERSION_PATTERN, RuleSet, split
 from gradio_doctor.logs.tally import SAMPLES, Sample, Scan, Tally
 from gradio_doctor.logs.text import clean, decode, visible, without_ansi
+from gradio_doctor.logs.times import may_hold_times
 from gradio_doctor.logs.tracebacks import TracebackParser
 from gradio_doctor.logs.window import Window
 
@@ -40,14 +41,17 @@ class Collector:
         self._now = now
         self._open: list[Sample] = []  # wait for lines behind them
         self._waiting: list[Tally] = []  # lie in the traceback that is being read
-        self._clock: tuple[int, str | None] = (-1, None)  # a line without a time, and the nearest time above it
+        # A line without a time, the nearest time above it, and where the line is.
+        self._clock: tuple[int, str | None, Block | None, int] = (-1, None, None, 0)
         self._here: tuple[int, list[Tally]] = (0, [])  # signatures found on the current line
-        self.latest: int | None = None
+        self.latest: int | None = None  # the number of the traceback that was complete last
+        self.latest_line = 0  # where it began
         self.parser = TracebackParser(self._done)
+        self.fed_to = 0  # a place in the block: lines above it were fed to the parser, or are in no traceback
 
     def enter(self, block: Block, number: int) -> None:
         """A new block, whose first line has that number."""
-        pos = block.begin
+        pos, self.fed_to = block.begin, 0
         if self.parser.active or self._open:
             if pos and block.data[pos - 1:pos] != b"\n":  # inside an over-long line
                 pos = block.data.find(b"\n", pos, block.end) + 1
@@ -136,12 +140,19 @@ class Collector:
         """The time of a line: its own, else the nearest one above it."""
         if found := line.record().time:
             return found
-        known, told = self._clock
+        known, told, its_block, begin = self._clock
         fresh = 0 < line.number - known <= _LOOK_BACK  # lines further up were looked at already
-        above = reversed(line.above(block.data, line.number - known if fresh else _LOOK_BACK))
-        time = next((time for text in above if (time := unwrap(text, self._now).time)), told if fresh else None)
-        self._clock = (line.number, time)
+        count = line.number - known if fresh else _LOOK_BACK
+        near = fresh and its_block is block
+        raw = bytes(block.data[begin:line.start]) if near else line.raw_above(block.data, count)
+        rows = [row for row in raw.split(b"\n") if row][-count:] if may_hold_times(raw) else []
+        times = (self._time_of(row) for row in reversed(rows) if may_hold_times(row))
+        time = next(filter(None, times), told if fresh else None)
+        self._clock = (line.number, time, block, line.start)
         return time
+
+    def _time_of(self, row: bytes) -> str | None:
+        return unwrap(without_ansi(decode(row[:LONG].rstrip(b"\r"))), self._now).time
 
     # -- tracebacks
 
@@ -161,14 +172,21 @@ class Collector:
         self._waiting = list(self._here[1]) if self._here[0] == line.number else []
         self._feed(block, line.start, line.number)
 
+    def repeated(self, traceback: int, line: Line, block: Block, last: int, lines: int) -> None:
+        """Count the traceback of a number once more, without reading it: it starts on `line`."""
+        self._time(line, block)  # what lines below are dated by
+        self._scan.folded[traceback].count += 1
+        self.latest, self.latest_line = traceback, line.number
+        self.parser.skip(line.number, line.number + last, line.number + lines - 1)
+
     def _feed(self, block: Block, pos: int, number: int) -> None:
         data, parser = block.data, self.parser
         while parser.active and pos < block.end:
+            self.fed_to = pos
             stop = data.find(b"\n", pos, block.end)
             stop = stop if stop >= 0 else block.end
-            most = RECORD if data[stop - 1:stop] in (b"}", b"\r") else LONG
-            text = without_ansi(decode(bytes(data[pos:min(stop, pos + most)])))
-            self._feed_record(unwrap(visible(text) if "\r" in text else text, self._now), number)
+            end = stop if stop - pos <= LONG else _end_of_long(data, pos, stop)
+            self._feed_record(read_line(bytes(data[pos:end]), self._now), number)
             pos, number = stop + 1, number + 1
 
     def _feed_record(self, record: Record, number: int) -> None:
@@ -182,6 +200,12 @@ class Collector:
 
     def _done(self, parsed: Parsed) -> None:
         self.latest = self._scan.fold(parsed, self.parser.first_line, self.parser.last_line)
+        self.latest_line = self.parser.first_line
         for tally in self._waiting:
             tally.lies_in(self.latest)
         self._waiting = []
+
+
+def _end_of_long(data: bytes | bytearray, pos: int, stop: int) -> int:
+    """How far a line of more than LONG bytes is read: a JSON record to its end if it can be."""
+    return min(stop, pos + (RECORD if data[stop - 1:stop] in (b"}", b"\r") else LONG))

@@ -10,8 +10,6 @@ from typing import Any
 from gradio_doctor.logs.literals import Walk, parse
 
 _DIGITS = range(ord("0"), ord("9") + 1)
-# All digits as one: lines that differ only in times, numbers and addresses become the same.
-MASK = bytes(ord("0") if b in _DIGITS else b for b in range(256))
 
 
 @functools.lru_cache(maxsize=8192)

@@ -45,7 +45,8 @@ def by_grams(tokens: Sequence[Token]) -> Find:
     """Pure Python: which aligned runs of four bytes occur in the block says which few tokens to search for.
 
     The runs are read as machine integers, so the loop over the bytes is in C. Of four neighbouring runs of a token one
-    is aligned wherever it stands. Best for small logs, and for all where Hyperscan is not installed.
+    is aligned wherever it stands. Best for small logs, and for all where Hyperscan is not installed. Lines that come
+    again in the block are searched once.
     """
     grams: dict[int, list[tuple[int, int]]] = {}
     short = [n for n, token in enumerate(tokens) if len(token.text) < _SPAN]
@@ -53,15 +54,41 @@ def by_grams(tokens: Sequence[Token]) -> Find:
         for gram, follower in _rare_grams(token.text) if len(token.text) >= _SPAN else ():
             grams.setdefault(gram, []).append((number, follower))
 
-    def find(buffer: bytes | bytearray, begin: int, end: int) -> list[int]:
-        block = bytes(memoryview(buffer)[begin:end])
+    def search(block: bytes, begin: int) -> list[int]:
         lower = block.lower()
         there = set(memoryview(lower)[: len(lower) // 4 * 4].cast("I"))
         there.add(_ANY)
         likely = {n for gram in grams.keys() & there for n, follower in grams[gram] if follower in there}
         return _hits(block, lower, begin, tokens, (*short, *likely))
 
+    def find(buffer: bytes | bytearray, begin: int, end: int) -> list[int]:
+        block = bytes(memoryview(buffer)[begin:end])
+        lines = block.split(b"\n")
+        different = dict.fromkeys(lines)
+        if 2 * len(different) > len(lines):
+            return search(block, begin)
+        return _spread(search(b"\n".join(different), 0), list(different), lines, begin)
+
     return find
+
+
+def _spread(hits: list[int], different: list[bytes], lines: list[bytes], begin: int) -> list[int]:
+    """The hits on all lines of a block that starts at `begin`, from those on a text of its different lines."""
+    own: dict[bytes, list[int]] = {}
+    at, start, number = 0, 0, 0
+    while at < len(hits):
+        line = different[number]
+        if hits[at] >> SHIFT <= start + len(line):
+            own.setdefault(line, []).append(hits[at] - (start << SHIFT))
+            at += 1
+        else:
+            start, number = start + len(line) + 1, number + 1
+    found: list[int] = []
+    for line in lines:
+        if line in own:
+            found += [hit + (begin << SHIFT) for hit in own[line]]
+        begin += len(line) + 1
+    return found
 
 
 # How seldom a byte occurs in lower-cased logs, roughly: 0 often .. 3 hardly ever.

@@ -11,10 +11,11 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gradio_doctor.logs.collector import Block, Collector
-from gradio_doctor.logs.digits import MASK, blind_to_digits, blinded, sharp_strings
+from gradio_doctor.logs.digits import blind_to_digits, blinded, sharp_strings
 from gradio_doctor.logs.lines import Line
 from gradio_doctor.logs.rules import Rule, RuleSet, split
 from gradio_doctor.logs.tally import SAMPLES, Tally
+from gradio_doctor.logs.text import MASK
 
 _MOST = 2048  # forms remembered; then all are forgotten, so that memory stays constant
 _LONGEST = 2048  # bytes of a line: longer ones hardly repeat

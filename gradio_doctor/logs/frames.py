@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 
@@ -66,6 +67,11 @@ def is_library(file: str) -> bool:
 
 def frame_of(content: str) -> Frame | None:
     """The frame that a `File "...", line N, in f` line tells of."""
+    return _frame_of(content) if 'File "' in content else None
+
+
+@functools.lru_cache(maxsize=512)
+def _frame_of(content: str) -> Frame | None:
     found = FILE_LINE.search(content)
     return _frame(found) if found else None
 

@@ -81,6 +81,10 @@ class Line:
             self._record = unwrap(self.text, self.now)
         return self._record
 
+    def says(self, record: Record) -> None:
+        """It has been read before: spare the work."""
+        self._record = record
+
     def layer(self) -> Layer:
         """The kind of program it comes from."""
         if self._layer is None:
@@ -110,13 +114,17 @@ class Line:
 
     def above(self, data: bytes | bytearray, count: int) -> list[str]:
         """Up to `count` lines above it, as far as the block's history goes."""
+        parts = self.raw_above(data, count).split(b"\n")
+        return [without_ansi(decode(part[:LONG].rstrip(b"\r"))) for part in parts if part][-count:]
+
+    def raw_above(self, data: bytes | bytearray, count: int) -> bytes:
+        """The bytes of up to `count` lines above it, and of the one above these."""
         begin = self.start
         for _ in range(count + 1):
-            begin = data.rfind(b"\n", 0, max(0, begin - 1)) + 1
+            begin = data.rfind(b"\n", 0, begin - 1) + 1 if begin > 1 else 0
             if begin == 0:
                 break
-        parts = bytes(data[begin:self.start]).split(b"\n")
-        return [without_ansi(decode(part[:LONG].rstrip(b"\r"))) for part in parts if part][-count:]
+        return bytes(data[begin:self.start])
 
 
 def _indent(record: Record) -> int:

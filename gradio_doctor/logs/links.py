@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from gradio_doctor.evidence.logs import Frame, Relation
 from gradio_doctor.probes.redact import redact_text, tame
@@ -12,6 +13,11 @@ FRAMES_KEPT = 100  # of one exception: the outermost half and the innermost half
 LINKS_KEPT = 32
 MESSAGE_KEPT = 2000  # characters
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+")
+
+
+@functools.lru_cache(maxsize=512)
+def _shown(text: str) -> str:
+    return redact_text(tame(text))
 
 
 @dataclass(slots=True)
@@ -35,7 +41,8 @@ class Link:
 
     def show_source(self, text: str) -> None:
         """The source line of the latest frame."""
-        self.frames[-1] = replace(self.frames[-1], text=redact_text(tame(text.strip()[:300])))
+        frame = self.frames[-1]
+        self.frames[-1] = Frame(frame.file, frame.line, frame.function, _shown(text.strip()[:300]), frame.own)
 
     def tell(self, told: tuple[str, str, bool]) -> None:
         """Its type and the first line of its message."""
@@ -58,3 +65,13 @@ class Parsed:
              tuple((x.file, x.line, x.function) for x in k.frames))
             for k in self.links
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Where a traceback had come to when it ended: what decides whether one more line would have belonged to it."""
+
+    link: Link
+    indent: int
+    message_lines: int
+    blank: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 from gradio_doctor.logs.prefixes import Peeled, peel
 from gradio_doctor.logs.stacks import stack_text
-from gradio_doctor.logs.text import without_ansi
+from gradio_doctor.logs.text import decode, visible, without_ansi
 from gradio_doctor.logs.times import epoch_time, parse_time
 from gradio_doctor.probes.redact import tame
 
@@ -28,6 +29,7 @@ ESCAPED = r"Traceback (most recent call last):\n"
 _ESCAPE = re.compile(r"\\(.)")
 _SINGLE, _DOUBLE = re.compile(r"(?:[^'\\]|\\.)*"), re.compile(r'(?:[^"\\]|\\.)*')
 _DEPTH = 3  # docker's JSON around structlog's JSON around a message
+_SHORT = 300  # bytes of lines worth remembering
 _LINES = 400  # content lines that one JSON message may expand to
 
 
@@ -69,6 +71,19 @@ def unwrap(text: str, now: float | None = None, depth: int = _DEPTH) -> Record:
     return replace(
         inner, time=inner.time or plain.time, level=inner.level or plain.level, ident=inner.ident or plain.ident
     )
+
+
+def _read(raw: bytes, now: float | None) -> Record:
+    text = without_ansi(decode(raw))
+    return unwrap(visible(text) if "\r" in text else text, now)
+
+
+_read_again = functools.lru_cache(maxsize=2048)(_read)  # the lines of tracebacks come again and again
+
+
+def read_line(raw: bytes, now: float | None = None) -> Record:
+    """What the bytes of one line say: the last of its segments that a terminal would show."""
+    return _read_again(raw, now) if len(raw) <= _SHORT else _read(raw, now)
 
 
 def _json_object(text: str) -> Mapping[str, Any] | None:

@@ -15,7 +15,8 @@ from gradio_doctor.logs.layers import layer_of
 from gradio_doctor.logs.lines import LONG, Line
 from gradio_doctor.logs.reading import Reader
 from gradio_doctor.logs.records import unwrap
-from gradio_doctor.logs.rules import RuleSet
+from gradio_doctor.logs.repeats import Repeat, Repeats
+from gradio_doctor.logs.rules import TRACEBACK, RuleSet
 from gradio_doctor.logs.tally import ENDS, Scan
 from gradio_doctor.logs.text import ANSI, clean, decode, visible, without_ansi
 from gradio_doctor.logs.window import Window
@@ -58,6 +59,8 @@ class Scanner:
         self._collector = Collector(rules, self.scan, limits.context, window, now)
         self._forms = Forms(rules, self._collector)
         self._bulk = Bulk(rules, self._forms)
+        self._repeats = Repeats(self.scan, self._collector, now)
+        self._starts = frozenset(n for n, t in enumerate(rules.tokens) if t.owners == (TRACEBACK,))
 
     def run(self, reader: Reader, behind: bytes = b"") -> Scan:
         """Read a log to its end (or a limit). `behind` is what follows, for a traceback that goes on there."""
@@ -92,6 +95,7 @@ class Scanner:
         assert find is not None  # noqa: S101
         self._remember_ends(block)
         self._collector.enter(block, self._number)
+        self._repeats.enter(block)
         lines = self._bulk.count(block, self._number, find, self._look)
         self._number = self._number + lines if lines is not None else self._by_hits(block, find)
 
@@ -102,6 +106,9 @@ class Scanner:
         at = bisect_right(hits, block.begin << SHIFT | MASK)  # hits up to there belong to the block before
         while at < len(hits):
             stop = hits[at] >> SHIFT
+            if stop <= self._collector.fed_to and hits[at] & MASK in self._starts:  # in a traceback read already
+                at += 1
+                continue
             high = min(block.limit, stop + LONG)
             end = data.find(b"\n", stop, high)
             start = data.rfind(b"\n", max(0, stop - LONG), stop) + 1
@@ -110,15 +117,28 @@ class Scanner:
                 number += data.count(b"\n", reached, start)
                 reached = start
             whole = end >= 0 and (start or stop <= LONG)
-            if whole and self._forms.repeat(bytes(data[start:end]), start, number, block):
+            if whole and (again := self._traceback_again(hits[at:behind], start, number)):
+                number, reached = number + again.lines, start + len(again.masked)
+                looked_at += 1
+                behind = bisect_right(hits, reached << SHIFT | MASK, behind)
+            elif whole and self._forms.repeat(bytes(data[start:end]), start, number, block):
                 repeats += 1
             else:
                 looked_at += 1
                 self._look(hits[at:behind], number, block)
             at = behind
+        self._repeats.learn()
         number += data.count(b"\n", reached, block.end)
         self._bulk.judge(number - self._number, repeats, looked_at)
         return number
+
+    def _traceback_again(self, hits: Sequence[int], start: int, number: int) -> Repeat | None:
+        """Count the traceback that starts on a line if it has come before."""
+        if number <= self._collector.parser.fed:
+            return None
+        self._repeats.learn(number)
+        starts = any(hit & MASK in self._starts for hit in hits)
+        return self._repeats.again(start, number) if starts else None
 
     def _look(self, hits: Sequence[int], number: int, block: Block) -> None:
         """Look at a line (or at its segments, when it has carriage returns) that holds tokens."""
@@ -133,7 +153,7 @@ class Scanner:
             for owner in fresh:
                 tried.add(owner)
                 self._collector.candidate(owner, line, block)
-        if line is not None and line.whole:
+        if line is not None and line.whole and number > self._collector.parser.fed:
             self._forms.learn(line, [hit & MASK for hit in hits], block)
 
     # -- the first and the last lines

@@ -18,6 +18,8 @@ _CODE_PAGES = (  # a codec, bytes that are usual in its text, the share of the b
     ("cp932", re.compile(rb"(?:\x82[\x9f-\xf1]|\x83[\x40-\x96]){2,}"), 0.2),  # kana
     ("cp1251", re.compile(rb"[\xa8\xb8\xc0-\xff]{3,}"), 0.7),
 )
+# All digits as one: lines that differ only in times, numbers and addresses become the same.
+MASK = bytes(ord("0") if chr(b) in "0123456789" else b for b in range(256))
 SHOWN = 500  # characters of a line that are kept for people
 
 

@@ -6,6 +6,8 @@ import re
 import time
 from datetime import datetime, timezone
 
+from gradio_doctor.logs.text import MASK
+
 _NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS = {m: i for i, m in enumerate(_NAMES, 1)}
 _MONTH = "(?:" + "|".join(_MONTHS) + ")"
@@ -116,6 +118,12 @@ def parse_time(text: str, now: float | None = None) -> str | None:
     """The first time stamp in the first 200 characters of a text, as ISO 8601, else None."""
     found = STAMP.search(text[:200])
     return iso_time(found, now) if found else None
+
+
+def may_hold_times(raw: bytes) -> bool:
+    """False when no line of some has a time stamp that `STAMP`, or a field of a JSON record, could tell."""
+    masked = raw.translate(MASK)
+    return b"00:00:00" in masked or b"0000000000" in masked or b"}" in masked or not raw.isascii()
 
 
 def moment(iso: str) -> float:

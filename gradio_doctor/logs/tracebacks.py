@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from gradio_doctor.evidence.logs import Relation
 from gradio_doctor.logs import frames as f
 from gradio_doctor.logs.boxes import NativeStacks, RichBox
-from gradio_doctor.logs.links import LINKS_KEPT, MESSAGE_KEPT, Link, Parsed
+from gradio_doctor.logs.links import LINKS_KEPT, MESSAGE_KEPT, Ending, Link, Parsed
 from gradio_doctor.logs.prefixes import Peeled
 
 _MARGIN = re.compile(r"^(?P<indent> {0,60})[|+](?: |$)")  # of exception groups
@@ -71,6 +72,23 @@ class TracebackParser:
         if not going:
             self.close()
         return going
+
+    def ending(self) -> Ending | None:
+        """Where the latest traceback had come to; None when it did not end behind an exception's line."""
+        if self.active or not self._links or self._state != self._message:
+            return None
+        return Ending(replace(self._links[-1], frames=[]), self._indent, self._message_lines, self._blank)
+
+    def resume(self, ending: Ending) -> None:
+        """Go on where a traceback had ended, to try whether a line belongs to it."""
+        self._reset(None, ())
+        self.active = True
+        self._links, self._state = [replace(ending.link)], self._message
+        self._indent, self._message_lines, self._blank = ending.indent, ending.message_lines, ending.blank
+
+    def skip(self, first: int, last: int, fed: int) -> None:
+        """A traceback from line `first` to `last` was counted without being fed; lines up to `fed` are done with."""
+        self.first_line, self.last_line, self.fed = first, last, fed
 
     def close(self, cut: bool = False) -> None:
         """The traceback is over. `cut`: because the log is."""
@@ -151,7 +169,7 @@ class TracebackParser:
     def _frames(self, content: str) -> bool:
         link = self._links[-1]
         inner, depth = _inside_margin(content, link.depth)
-        indent = _indent(inner)
+        indent = len(inner) - len(inner.lstrip(" "))
         if frame := f.frame_of(inner):
             self._fits().add(frame)
             self._indent = indent
@@ -272,7 +290,7 @@ def _indent(text: str) -> int:
 
 def _inside_margin(content: str, depth: int) -> tuple[str, int]:
     """A line without the margin that exception groups print, and the depth the margin stands for."""
-    margin = _MARGIN.match(content)
+    margin = _MARGIN.match(content) if "|" in content or "+" in content else None
     if margin is None or (depth == 0 and not content.startswith("  ")):
         return content, 0
     return content[margin.end():], len(margin["indent"]) // 2

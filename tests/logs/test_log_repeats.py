@@ -12,7 +12,7 @@ import pytest
 
 from bench.corpus import KINDS
 from gradio_doctor.knowledge.model import Signature
-from gradio_doctor.logs import bulk, forms
+from gradio_doctor.logs import bulk, forms, repeats
 from gradio_doctor.logs.digits import blind_to_digits, blinded, sharp_strings
 from gradio_doctor.logs.read import read_logs
 from gradio_doctor.logs.rules import RuleSet
@@ -20,6 +20,8 @@ from gradio_doctor.registry import load
 from tests.logs.conftest import make
 
 CASES = sorted((Path(__file__).parents[2] / "fixtures" / "cases").glob("*.log"))
+
+LINES = {"long": 60, "one": 60, "accept": 3000, "handler": 6000}  # of the benchmark's logs
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,7 @@ def outcome(path: Path, signatures: Sequence[Signature]) -> object:
 def one_by_one(path: Path, signatures: Sequence[Signature], monkeypatch: pytest.MonkeyPatch) -> object:
     with monkeypatch.context() as patch:
         patch.setattr(forms.Forms, "learn", lambda *_: None)
+        patch.setattr(repeats.Repeats, "again", lambda *_: None)
         return outcome(path, signatures)
 
 
@@ -63,7 +66,7 @@ def test_logs_of_the_benchmark(
 ) -> None:
     choose = random.Random(kind)
     made = KINDS[kind](choose)
-    text = "".join(next(made) for _ in range(60 if kind in ("long", "one") else 30_000)).encode()
+    text = "".join(next(made) for _ in range(LINES.get(kind, 30_000))).encode()
     path = tmp_path / "made.log"
     path.write_bytes(re.sub(rb"\d", other_digits(choose), text))
     done: list[int | None] = []

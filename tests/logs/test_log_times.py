@@ -13,7 +13,7 @@ from gradio_doctor.evidence import LogEvents
 from gradio_doctor.knowledge.model import Signature
 from gradio_doctor.logs import read_logs
 from gradio_doctor.logs.prefixes import peel
-from gradio_doctor.logs.times import moment, parse_time
+from gradio_doctor.logs.times import may_hold_times, moment, parse_time
 
 Write = Callable[[str, str, str], str]
 
@@ -101,3 +101,15 @@ def test_moments_of_any_precision() -> None:
     assert moment("2026-11-22T10:00:00.5Z") == at("2026-11-22T10:00:00") + 0.5
     with pytest.raises(ValueError, match="never"):
         moment("never")
+
+
+@pytest.mark.parametrize(
+    ("raw", "may"),
+    [
+        (b"INFO:     127.0.0.1:51034 - GET / 200 OK\n", False), (b"took 12:34 min\nfile 123456789\n", False),
+        (b"2026-11-22 10:00:00 x", True), (b"Nov 22 10:00:00 box x", True), (b"1763805600 x", True),
+        (b'{"ts": 1.7e9}', True), ("\u0661\u0662:00:00".encode(), True), (b"I1122 10:00:00 x", True), (b"", False),
+    ],
+)
+def test_lines_that_may_hold_times(raw: bytes, may: bool) -> None:
+    assert may_hold_times(raw) == may
