@@ -15,6 +15,11 @@ _TO_TLS_PORT = ("plain HTTP request was sent to HTTPS port", "HTTP request to an
 _BIG_HEADERS = 3800  # bytes; nginx reads the head of an answer into one page of 4 KiB, or 8 (proxy_buffer_size)
 _SLOW = 0.5  # seconds; a page that takes longer may be what the proxy did not wait for
 _NOT_ACCEPTED = "not accepted"  # neither taken nor refused (probes/exchange.py)
+_LIMITS = ("limit_req", "limit_conn")
+_PROBLEMS = {
+    "refused": "takes no questions there", "silent": "does not answer", "no-name": "knows no such name",
+    "fails": "says that it cannot", "none": "is not configured",
+}
 _LOOPBACK = ("127.", "::1")
 
 
@@ -49,6 +54,8 @@ _REACH = (
     "proxy.live-response-header", "proxy.live-request-header", "proxy.live-app-hangs", "proxy.live-gateway-fails",
     "proxy.live-name-unknown", "proxy.live-nobody-there", "proxy.live-nobody-either", "proxy.live-silent",
     "proxy.live-drops", "proxy.live-gateway-error", "proxy.live-sometimes", "proxy.live-refuses-busy",
+    "proxy.live-out-of-service", "proxy.live-resolver-fails", "proxy.live-resolver-unknown",
+    "proxy.live-stuck",
 )
 
 
@@ -82,6 +89,8 @@ def _reach(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
         return _silent(proxied, page)
     if page.status in _HEADER_STATUS or (page.status == 400 and any(w in answer.body for w in _HEADER_WORDS)):
         return found("proxy.live-request-header", proxied, page)
+    if proxied.wall:
+        return None
     tries = {page.status, *(e.status for e in proxied.every("retry"))}
     if len(tries) > 1 and min(tries) < 500 and max(tries) >= 500:
         return found("proxy.live-sometimes", proxied, page, statuses=", ".join(map(str, sorted(tries))))
@@ -101,6 +110,21 @@ def _silent(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
         return found("port.live-loopback-only", proxied, page, address=proxied.listening[0][0])
     if proxied.here is not True and proxied.app == "answers" and _NOT_ACCEPTED in page.through.error:
         return found("proxy.live-nobody-there", proxied, page, status=_NOT_ACCEPTED)
+    return _misdirected(proxied, page) or _held_up(proxied, page)
+
+
+def _held_up(proxied: ProxyAnswers, page: Exchange) -> Finding:
+    """One silence says little: that the app answers where the proxy is told to ask, and a second one, say more."""
+    again = proxied.every("retry")
+    if answered := [str(e.status) for e in again if e.status]:
+        return found("proxy.live-sometimes", proxied, page, statuses=", ".join(["no answer", *answered]))
+    resolver = proxied.resolver
+    if resolver is not None and resolver.outcome == "unknown":
+        named = {"host": resolver.host, "resolver": resolver.resolver or "-"}
+        return found("proxy.live-resolver-unknown", proxied, page, **named)
+    right = next((u.url for u in proxied.upstreams if u.same), "")
+    if right and again and proxied.app == "answers":
+        return found("proxy.live-stuck", proxied, page, asked=right)
     return found("proxy.live-silent", proxied, page)
 
 
@@ -121,16 +145,41 @@ def _bad_gateway(proxied: ProxyAnswers, page: Exchange) -> Finding:
                      needs=f"{direct.seconds:.1f}")
     if others:
         return found("proxy.live-sometimes", proxied, page, statuses=f"{page.status}, {others[0].status}")
-    if page.status == 503 and page.gateway == "nginx":  # nginx says 502 or 504 of an upstream, 503 of its own limits
-        return found("proxy.live-refuses-busy", proxied, page)
+    if page.status == 503 and page.gateway == "nginx":  # nginx says 502 or 504 of an upstream, 503 of its own accord
+        return _out_of_service(proxied, page)
     return _elsewhere(proxied, page)
+
+
+def _out_of_service(proxied: ProxyAnswers, page: Exchange) -> Finding:
+    """Whoever counts requests lets the first one through: 503 at once is a limit only where one is configured."""
+    limits = proxied.route is not None and any(proxied.route.get(name) for name in _LIMITS)
+    if limits:
+        return found("proxy.live-refuses-busy", proxied, page)
+    return found("proxy.live-out-of-service", proxied, page, closed_with=str(page.status))
 
 
 def _elsewhere(proxied: ProxyAnswers, page: Exchange) -> Finding:
     """The app answers, the proxy cannot reach it: the address, or the way there, is wrong."""
+    if (finding := _misdirected(proxied, page)) is not None:
+        return finding
+    if proxied.here is False and _loopback_only(proxied):
+        return found("port.live-loopback-only", proxied, page, address=proxied.listening[0][0])
+    if page.status == 503:
+        return _out_of_service(proxied, page)
+    return found("proxy.live-cannot-reach", proxied, page)
+
+
+def _misdirected(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
+    """What is wrong with the address that the proxy is configured to ask, as far as that is known."""
+    resolver = proxied.resolver
+    if resolver is not None and resolver.outcome in _PROBLEMS:
+        return found("proxy.live-resolver-fails", proxied, page, host=resolver.host, resolver=resolver.resolver or "-",
+                     problem=_PROBLEMS[resolver.outcome])
     for tried in proxied.upstreams:
         host, port = _host_and_port(tried.url)
         loopback = host.startswith(_LOOPBACK) or host == "localhost"
+        if tried.outcome == "dns" and resolver is not None and resolver.outcome == "answers":
+            continue  # a name that only the proxy's own name server knows
         if tried.outcome == "dns":
             return found("proxy.live-upstream-name", proxied, page, host=host, upstream=tried.url)
         if tried.outcome in ("tls", "invalid") or (tried.outcome == "reset" and not proxied.plain):
@@ -139,9 +188,7 @@ def _elsewhere(proxied: ProxyAnswers, page: Exchange) -> Finding:
             return found("port.live-loopback-only", proxied, page, address=proxied.listening[0][0], upstream=tried.url)
         if not tried.same:
             return found("proxy.live-upstream-elsewhere", proxied, page, upstream=tried.url)
-    if proxied.here is False and _loopback_only(proxied):
-        return found("port.live-loopback-only", proxied, page, address=proxied.listening[0][0])
-    return found("proxy.live-cannot-reach", proxied, page)
+    return None
 
 
 def _host_and_port(upstream: str) -> tuple[str, int | None]:

@@ -10,6 +10,7 @@ from .proxy_live import found
 
 _LISTENED = 0.7  # seconds; less would be too short to say that no event comes
 _SILENCE = 0.4  # seconds without a byte before the end: then it was a time-out that ended the stream
+_OF_A_PAGE = ("page", "config", "asset", "door", "events")  # what nobody can use a page of Gradio without
 _HEADER_REFUSALS = (400, 413, 414, 431, 494, 500, 502)
 
 
@@ -76,18 +77,35 @@ def proxy_live_upgrade(proxied: ProxyAnswers) -> Iterator[Finding]:
         yield found("proxy.live-no-upgrade", proxied, upgrade, path="/queue/join")
 
 
-@check("proxy-live-limits", cost=1.5, finds=("proxy.live-rate-limited", "proxy.live-cookie-refused",
-                                             "proxy.live-body-refused"))
-def proxy_live_limits(proxied: ProxyAnswers) -> Iterator[Finding]:
-    """Are requests refused for their number or their size?"""
-    limited = next((e for e in proxied.exchanges if _limited(e)), None)
-    stream = proxied.stream
-    if limited is not None:
-        yield found("proxy.live-rate-limited", proxied, limited, requests=str(proxied.exchanges.index(limited) + 1))
+@check("proxy-live-rate", cost=1.5, finds=("proxy.live-rate-limited", "proxy.live-limits-page",
+                                           "proxy.live-limited-at-once"))
+def proxy_live_rate(proxied: ProxyAnswers) -> Iterator[Finding]:
+    """Are requests refused for their number: after a few, those of a page among them, or from the first one on?"""
+    page, stream, asked = proxied.get("page"), proxied.stream, proxied.exchanges
+    if page is None or proxied.wall:
         return
-    page = proxied.get("page")
-    if stream is not None and stream.status in (429, 503) and page is not None:
-        yield found("proxy.live-rate-limited", proxied, page, status=str(stream.status))
+    admitted = any(e.status and not _limited(e) and e.status < 500 for e in asked)
+    limited = next((e for e in asked if _limited(e)), None)
+    if limited is not None and not admitted:
+        if page.status == 429:
+            yield found("proxy.live-limited-at-once", proxied, page, refused_first="429")
+        return
+    streamed = stream is not None and stream.status in (429, 503) and page.status < 400
+    if limited is None and not streamed:
+        return
+    refused = limited or page
+    facts = {"status": str(limited.status)} if limited else {"status": str(stream.status if stream else 0)}
+    yield found("proxy.live-rate-limited", proxied, refused, **facts)
+    needed = [e for e in asked if e.probe in _OF_A_PAGE and _limited(e)]
+    if needed or streamed:
+        path = {} if needed else {"path": "the event stream"}
+        yield found("proxy.live-limits-page", proxied, needed[0] if needed else page, **facts, **path)
+
+
+@check("proxy-live-limits", cost=1.5, finds=("proxy.live-cookie-refused", "proxy.live-body-refused"))
+def proxy_live_limits(proxied: ProxyAnswers) -> Iterator[Finding]:
+    """Are requests refused for their size?"""
+    if any(_limited(e) for e in proxied.exchanges):
         return
     cookie = proxied.get("cookie")
     if cookie is not None and cookie.direct is not None and cookie.direct.status != cookie.status and (

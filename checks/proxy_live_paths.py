@@ -30,7 +30,7 @@ def proxy_live_login(proxied: ProxyAnswers) -> Iterator[Finding]:
         if config is None or config.status == 403:
             yield found("proxy.live-forbidden", proxied, page)
     elif page.status == 200:
-        parts = [e for e in proxied.every("config", "pool", "asset") if e.status in _REFUSED or _to_login(e)]
+        parts = [e for e in proxied.every("config", "pool", "asset") if e.status in _REFUSED or to_login(e)]
         if (wrong := next((e for e in parts if not _is(e.direct, e.status) and e.own is not False), None)) is not None:
             yield found("proxy.live-login-partial", proxied, wrong)
         elif proxied.stream is not None and proxied.stream.status in _REFUSED:
@@ -46,7 +46,8 @@ def _is(answer: object, status: int) -> bool:
     return getattr(answer, "status", None) == status
 
 
-def _to_login(exchange: Exchange) -> bool:
+def to_login(exchange: Exchange) -> bool:
+    """True for a redirect to what looks like a login."""
     location = (exchange.through.headers or {}).get("location", "")
     return exchange.status in _REDIRECTS and any(word in location.lower() for word in ("login", "oauth", "sso", "sign"))
 

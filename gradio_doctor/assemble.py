@@ -156,7 +156,11 @@ def _cause(
 
 
 def _severity(cause: Cause, seen: Iterable[Finding]) -> Severity:
-    softer = [cause.softened_by[f.id] for f in seen if f.id in cause.softened_by]
+    told = {f.id for f in seen}
+    higher = [severity for name, severity in cause.raised_by.items() if name in told]
+    if higher:
+        return max([cause.severity, *higher], key=SEVERITIES.index)
+    softer = [severity for name, severity in cause.softened_by.items() if name in told]
     return min([cause.severity, *softer], key=SEVERITIES.index)
 
 

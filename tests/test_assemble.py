@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from gradio_doctor.assemble import assemble
 from gradio_doctor.diagnosis import Diagnosis
@@ -143,6 +144,16 @@ def test_severity_is_softened_by_a_finding() -> None:
     assert done.causes[0].severity == "warning"
     assert not done.failing("error", 0.5)
     assert done.failing("warning", 0.5)
+
+
+def test_severity_is_raised_by_a_finding_whatever_softens_it() -> None:
+    links = {"held": 0.85, "noise": 0.6}
+    for softer in ({}, {"held": "info"}):
+        made = cause("port.leftover", 0.04, links, softened_by=softer, raised_by={"noise": "error"})
+        raised = replace(made, severity="warning")
+        assert diagnosis(held(), Finding("noise"), causes=[raised]).causes[0].severity == "error"
+        without = diagnosis(held(), causes=[raised]).causes[0].severity
+        assert without == ("info" if softer else "warning")
 
 
 def test_the_next_look_is_the_one_that_tells_most_for_its_cost() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gradio_doctor.evidence.network import HttpAnswer, HttpOutcome
+from gradio_doctor.evidence.proxies import Route
 
 Gateway = Literal[
     "", "nginx", "caddy", "traefik", "haproxy", "envoy", "apache", "cloudflare", "alb", "kubernetes", "huggingface",
@@ -13,6 +14,7 @@ Gateway = Literal[
 ]
 AppState = Literal["answers", "errors", "hangs", "dead", "unknown"]
 Wall = Literal["", "basic", "redirect", "form", "challenge"]
+ResolverOutcome = Literal["answers", "no-name", "fails", "refused", "silent", "none", "unknown"]
 TlsOutcome = Literal[
     "trusted", "expired", "not-yet-valid", "wrong-name", "self-signed", "unknown-issuer", "no-tls", "failed",
 ]
@@ -23,9 +25,10 @@ class Exchange:
     """One request through the proxy, and the same one sent to the app itself (None: not sent).
 
     `probe` is one of those of HttpAnswer, or "asset", "cookie" (with a Cookie header of 4 KB), "upload" (a body of
-    megabytes to a route that takes none), "upgrade" (a WebSocket handshake), "retry" and "burst". `gateway` is who
-    spoke, "" when that cannot be told; `own` is True when the gateway made the answer itself, False when it passed
-    one on, None when that cannot be told.
+    megabytes to a route that takes none), "upgrade" (a WebSocket handshake), "door" (what every event begins with, less
+    what would make it one), "door-path" (GET for the same path), "events" (HEAD for the path of their stream), "retry"
+    and "burst". `gateway` is who spoke, "" when that cannot be told; `own` is True when the gateway made the answer
+    itself, False when it passed one on, None when that cannot be told.
     """
 
     probe: str
@@ -85,6 +88,19 @@ class UpstreamTried:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolverAsked:
+    """The name server that the proxy asks at each request for the name of what it passes to, asked from here.
+
+    `outcome`: "answers" (it knows an address), "no-name" (it knows none), "fails" (it says that it cannot), "refused"
+    (nobody takes questions there), "silent", "none" (the proxy is not told any), "unknown" (it cannot be asked).
+    """
+
+    host: str
+    resolver: str
+    outcome: ResolverOutcome
+
+
+@dataclass(frozen=True, slots=True)
 class ProxyAnswers:
     """What came back through the proxy, beside what the app says when it is asked itself.
 
@@ -97,7 +113,9 @@ class ProxyAnswers:
     `reached` is True when the very app that was asked directly answered through the proxy, False when another
     program did. `wall` is the kind of login that stands before everything; `login_given` when the URL had one.
     `second` is the page over HTTP/2 and `second_stream` the stream, as browsers ask for them where TLS offers it (None:
-    it is not offered). `app_ids` are the different processes of the app that answered through the proxy.
+    it is not offered). `app_ids` are the different processes of the app that answered through the proxy. `route` is
+    what a proxy of this machine is told to do with such requests (None: not known), and `resolver` whether the name to
+    which it passes them resolves there.
     """
 
     public: str
@@ -123,6 +141,8 @@ class ProxyAnswers:
     app_ids: tuple[str, ...] = ()
     second: Exchange | None = None
     second_stream: StreamHeard | None = None
+    route: Route | None = None
+    resolver: ResolverAsked | None = None
 
     def get(self, probe: str) -> Exchange | None:
         """The exchange of one probe, or None when it was not made."""

@@ -53,7 +53,8 @@ class Cause:
 
     `links` maps a finding or signature id to P(finding | cause). `requires`: ruled out when any of these was looked
     for and none is seen. `excluded_by`: ruled out when one of these is seen. `softened_by` lowers the severity when
-    that finding is seen. `says` are sentence templates; the first whose placeholders can be filled leads the report.
+    that finding is seen, `raised_by` raises it whatever softens it. `says` are sentence templates; the first whose
+    placeholders can be filled leads the report.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Cause:
     requires: tuple[str, ...] = ()
     excluded_by: tuple[str, ...] = ()
     softened_by: Mapping[str, Severity] = field(default_factory=dict)
+    raised_by: Mapping[str, Severity] = field(default_factory=dict)
     remedies: tuple[Remedy, ...] = ()
     place: str = ""
 

@@ -21,7 +21,8 @@ from gradio_doctor.knowledge.model import (
 )
 
 _CAUSE_KEYS = (
-    "title", "what", "severity", "prior", "says", "shows", "requires", "excluded_by", "softened_by", "remedies",
+    "title", "what", "severity", "prior", "says", "shows", "requires", "excluded_by", "softened_by", "raised_by",
+    "remedies",
 )
 _SIGNATURE_KEYS = (
     "id", "pattern", "patterns", "unless", "ignore_case", "layers", "means", "leak", "symptom", "note", "origin",
@@ -81,8 +82,8 @@ def _cause(name: str, fields: Fields) -> Cause:
         id=name, title=title, what=fields.prose("what", title), severity=fields.severity("severity", "error"),
         prior=fields.number("prior", 0.01, 1e-5, 0.5), links=fields.words("shows"), says=fields.proses("says"),
         requires=fields.texts("requires"), excluded_by=fields.texts("excluded_by"),
-        softened_by=fields.severities("softened_by"), remedies=tuple(_remedy(f) for f in fields.maps("remedies")),
-        place=fields.place,
+        softened_by=fields.severities("softened_by"), raised_by=fields.severities("raised_by"),
+        remedies=tuple(_remedy(f) for f in fields.maps("remedies")), place=fields.place,
     )
 
 
@@ -137,7 +138,8 @@ def _linked(family: _Family) -> dict[str, Cause]:
     known = family.findings.keys() | family.signatures.keys()
     for cause in family.causes.values():
         offered = (name for remedy in cause.remedies for name in remedy.when)
-        for name in (*links[cause.id], *cause.requires, *cause.excluded_by, *cause.softened_by, *offered):
+        weighing = (*cause.softened_by, *cause.raised_by)
+        for name in (*links[cause.id], *cause.requires, *cause.excluded_by, *weighing, *offered):
             if name not in known:
                 raise KnowledgeError(f"{cause.place}: {cause.id}: the finding {name!r} is declared nowhere")
     return {c: replace(family.causes[c], links=names) for c, names in links.items()}

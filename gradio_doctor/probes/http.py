@@ -36,7 +36,7 @@ _CONFIG_VERSION = re.compile(rb'^\{"version": ?"([0-9A-Za-z.+-]{1,40})"')
 # Where Gradio is mounted elsewhere this is a 404 in the server's access log; it says there whose it is.
 _WHO = "?gradio-doctor"
 # Without fn_index the door says whether it is open before it would make an event of this.
-_NO_EVENT = b'{"data":[],"session_hash":"doctor"}'
+NO_EVENT = b'{"data":[],"session_hash":"doctor"}'
 
 
 def probe_http(context: Context) -> HttpAnswers | Absent:
@@ -84,7 +84,7 @@ def ask_app(address: AppAddress, hangs: Callable[[], bool] = lambda: False) -> H
         return _without_gradio(talk, prefix)
     if app_id and _has_queue_door(talk, prefix, api, version):
         door = prefix + api + "/queue/join"
-        talk.keep(talk.ask(Request("queue-door", "POST", door, payload=_NO_EVENT)))
+        talk.keep(talk.ask(Request("queue-door", "POST", door, payload=NO_EVENT)))
         talk.keep(talk.ask(Request("queue-size", "GET", prefix + api + "/queue/status")))
     ids = [app_id] if app_id else []
     if app_id and (address.shared or not address.local):

@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from gradio_doctor.evidence import Exchange, HttpAnswer, ProxyAnswers, StreamHeard, TlsLook, UpstreamTried
+from gradio_doctor.evidence import (
+    Directive,
+    Exchange,
+    HttpAnswer,
+    ProxyAnswers,
+    Route,
+    StreamHeard,
+    TlsLook,
+    UpstreamTried,
+)
+from gradio_doctor.evidence.proxied import ResolverAsked
 from gradio_doctor.rank import merged, rank
 from gradio_doctor.registry import Loaded
 from gradio_doctor.sdk import Finding
@@ -72,7 +82,44 @@ def names(found: Iterable[Finding]) -> set[str]:
 
 SECOND = exchange("second", 200, None)
 HELD, QUICK = StreamHeard("timeout", 2.0), HEALTHY.stream
+SILENT = with_page(None, exchange("retry", None, None, outcome="timeout"), outcome="timeout", seconds=3.0)
+LIMITED = Route("nginx", "n.conf", 1, settings=(Directive("limit_req", ("zone=a",), "n.conf", 2),))
+RIGHT = UpstreamTried("http://127.0.0.1:7860", "answered", 200, True)
+UNRESOLVED = UpstreamTried("http://app:7860", "dns")
+
+
+def asked(outcome: str) -> ResolverAsked:
+    return ResolverAsked("app", "10.0.0.1", outcome)  # type: ignore[arg-type]
+
+
 FAULTS = {
+    "the queue is forbidden": (instead(exchange("door", 403, 400)), "proxy.auth"),
+    "the stream's path is forbidden": (instead(exchange("door", 400, 400, own=False), exchange("events", 403, 405)),
+                                       "proxy.auth"),
+    "POST is refused": (instead(exchange("door", 405, 400), exchange("door-path", 405, 405, own=False)), "proxy.auth"),
+    "the queue needs a login": (instead(exchange("door", 302, 400, location="/login")), "proxy.auth"),
+    "nobody knows the app, the queue is forbidden": (
+        replace(instead(exchange("door", 403, None)), app="unknown"), "proxy.auth"),
+    "a file where the queue is": (instead(exchange("door", 405, 400), exchange("door-path", 404, 405)),
+                                  "proxy.root-path"),
+    "no queue": (instead(exchange("door", 404, 400)), "proxy.root-path"),
+    "the queue under another path": (instead(exchange("door", 404, 400, own=False)), "proxy.root-path"),
+    "a page for the queue": (instead(exchange("door", 200, 400)), "proxy.root-path"),
+    "the queue is elsewhere": (instead(exchange("door", 502, 400)), "proxy.wrong-upstream"),
+    "503 for all": (with_page(503, exchange("retry", 503, None), exchange("config", 503)), "proxy.wrong-upstream"),
+    "503 for all, HAProxy": (with_page(503, exchange("config", 503), gateway="haproxy"), "proxy.wrong-upstream"),
+    "503 at once, with a limit": (replace(with_page(503), route=LIMITED), "proxy.rate-limited"),
+    "429 for all": (with_page(429, exchange("config", 429)), "proxy.rate-limited"),
+    "a resolver that is not there": (replace(SILENT, resolver=asked("refused"), upstreams=(RIGHT,)), "proxy.dns"),
+    "a resolver that is silent": (replace(with_page(502), resolver=asked("silent"), upstreams=(RIGHT,)), "proxy.dns"),
+    "a resolver in a container": (replace(SILENT, resolver=asked("unknown"), upstreams=(RIGHT,)), "proxy.dns"),
+    "no resolver": (replace(with_page(502), resolver=asked("none"), upstreams=(RIGHT,)), "proxy.dns"),
+    "silence, and a name nobody knows": (replace(SILENT, upstreams=(UNRESOLVED,)), "proxy.dns"),
+    "silence, and a firewall before the address": (
+        replace(SILENT, upstreams=(UpstreamTried("http://10.9.9.9:7860", "timeout"),),
+                listening=(("0.0.0.0", 7860),)), "proxy.wrong-upstream"),
+    "silence at the right address": (replace(SILENT, upstreams=(RIGHT,)), "proxy.capacity"),
+    "silence, and nothing is known": (SILENT, "proxy.wrong-upstream"),
     "a firewall swallows it": (replace(
         with_page(None, outcome="timeout", seconds=1.0, error="TimeoutError: the connection was not accepted"),
         here=False, listening=(("0.0.0.0", 7860),)), "proxy.not-running"),
@@ -129,6 +176,19 @@ FAULTS = {
     "no upgrade": (instead(exchange("upgrade", 404, 403)), "proxy.websocket-upgrade"),
 }
 TWINS = {
+    "the queue's door refuses what is no event": instead(exchange("door", 400, 400, own=False),
+                                                         exchange("events", 405, 405, own=False)),
+    "the queue is closed on both sides": instead(exchange("door", 503, 503, own=False)),
+    "the login of the app, before its queue": instead(exchange("door", 401, 401, own=False)),
+    "nobody knows the app, its queue refuses": replace(
+        instead(exchange("door", 400, None, own=False), exchange("events", 405, None, own=False)), app="unknown"),
+    "an unknown gateway, nobody knows the app": replace(
+        instead(replace(exchange("door", 403, None, gateway=""), own=None)), app="unknown"),
+    "the queue did not answer in time": instead(exchange("door", None, 400, outcome="timeout")),
+    "a login page behind a redirect": replace(HEALTHY, wall="form", redirects=(PUBLIC + "login",), reached=False,
+                                              root=None),
+    "a challenge with 503": replace(with_page(503), wall="challenge"),
+    "a challenge with 429": replace(with_page(429), wall="challenge"),
     "all is well": HEALTHY,
     "the app hangs": replace(with_page(504, direct=None), app="hangs"),
     "the app hangs, so does the proxy": replace(with_page(None, outcome="timeout", direct=None), app="hangs"),
@@ -193,7 +253,8 @@ def test_what_is_well_speaks_against_a_dead_app(loaded: Loaded) -> None:
     ("proxied", "finding"),
     [
         (replace(with_page(503, exchange("retry", 200)), app="answers"), "proxy.live-sometimes"),
-        (with_page(503), "proxy.live-refuses-busy"),
+        (replace(with_page(503), route=LIMITED), "proxy.live-refuses-busy"),
+        (replace(SILENT, exchanges=(SILENT.exchanges[0], exchange("retry", 200, None))), "proxy.live-sometimes"),
         (with_page(None, outcome="refused"), "proxy.live-nobody-there"),
         (replace(HEALTHY, tls=TlsLook("failed", "alert")), "proxy.live-handshake"),
         (replace(HEALTHY, root="http://example.com", exchanges=(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradio_doctor.evidence import ProxyAnswers, StreamHeard, UpstreamTried
+from gradio_doctor.evidence.proxied import ResolverAsked
 from gradio_doctor.registry import Loaded
 from tests.checks.test_proxy_config import of, run, to
 from tests.checks.test_proxy_live import APP, HEALTHY, PUBLIC, answer, exchange, findings, instead, names, with_page
@@ -78,6 +79,32 @@ def test_a_root_that_only_insiders_can_reach(host: str, loaded: Loaded) -> None:
 def test_whose_refusal_is_a_limit(status: int, gateway: str, own: bool | None, wanted: bool, loaded: Loaded) -> None:
     burst = replace(exchange("burst", status, None, gateway=gateway), own=own)
     assert ("proxy.live-rate-limited" in names(findings(loaded, instead(burst)))) is wanted
+
+
+@pytest.mark.parametrize(("refused", "page"), [("config", True), ("asset", True), ("door", True), ("burst", False)])
+def test_a_limit_that_a_page_runs_into_is_worse(refused: str, page: bool, loaded: Loaded) -> None:
+    found = names(findings(loaded, instead(exchange(refused, 429, 200))))
+    assert "proxy.live-rate-limited" in found
+    assert ("proxy.live-limits-page" in found) is page
+
+
+@pytest.mark.parametrize(("outcome", "wanted"), [("answers", set()), ("no-name", {"proxy.live-resolver-fails"})])
+def test_a_name_that_only_the_proxys_own_name_server_knows(outcome: str, wanted: set[str], loaded: Loaded) -> None:
+    resolver = ResolverAsked("app", "10.0.0.1", outcome)  # type: ignore[arg-type]
+    proxied = replace(with_page(502), upstreams=(UpstreamTried("http://app:7860", "dns"),), resolver=resolver)
+    found = names(findings(loaded, proxied))
+    assert found & {"proxy.live-resolver-fails", "proxy.live-upstream-name"} == wanted
+
+
+@pytest.mark.parametrize(("status", "own", "wanted"), [
+    (401, True, True), (403, None, True), (403, False, False), (405, True, True), (405, False, False),
+    (501, True, True), (413, True, False), (400, True, False), (422, False, False),
+])
+def test_which_refusals_of_the_queue_are_the_proxys(
+    status: int, own: bool | None, wanted: bool, loaded: Loaded
+) -> None:
+    door = replace(exchange("door", status, 402), own=own)
+    assert ("proxy.live-events-refused" in names(findings(loaded, instead(door)))) is wanted
 
 
 @pytest.mark.parametrize("limited", ["10r/s", "²r/s", "9" * 400 + "r/s"])

@@ -87,6 +87,12 @@ def _wait(host: str, port: int, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
+def informed(loaded: Loaded, port: int, url: str, config: Path) -> Diagnosis:
+    """The diagnosis of an app and its nginx, whose configuration can be read."""
+    wanted = Options(proxy=url, invasive="probe", run=False, nginx_conf=str(config))
+    return examine(Target("port", f"port:{port}", port=port), wanted, loaded)
+
+
 def blind(loaded: Loaded, port: int, url: str, **options: object) -> Diagnosis:
     """The diagnosis of an app and its proxy, whose configuration nobody could read: by probing alone."""
     wanted = Options(proxy=url, invasive="probe", run=False, **options)  # type: ignore[arg-type]

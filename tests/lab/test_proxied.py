@@ -42,6 +42,35 @@ def test_a_good_proxy_is_silent(how: str, app: int, loaded: Loaded, tmp_path: Pa
     assert said(found) == "yes"
 
 
+LOGIN = "location /login {{ default_type text/html; return 200 '<form><input type=password></form>'; }} "
+SIGN_IN = "location /oauth2/ {{ default_type text/html; return 200 '<a>Sign in with</a>'; }} "
+WALLS = {
+    "a password prompt": "location / {{ auth_basic x; auth_basic_user_file /dev/null; {app} }}",
+    "a redirect to a form": LOGIN + "location / {{ if ($cookie_sid = '') {{ return 302 /login; }} {app} }}",
+    "a redirect to buttons": SIGN_IN + "location / {{ if ($cookie_s = '') {{ return 302 /oauth2/in; }} {app} }}",
+}
+
+
+@pytest.mark.parametrize("how", WALLS)
+def test_a_login_before_the_app_is_no_fault_and_is_told(how: str, app: int, loaded: Loaded, tmp_path: Path) -> None:
+    with nginx(tmp_path, WALLS[how].format(app=to(app))) as url:
+        found = blind(loaded, app, url)
+    assert not ids(found), (ids(found), seen(found))
+    assert "nobody could look behind it" in said(found)
+
+
+@pytest.mark.parametrize(("refusing", "severity"), [
+    ("location / {{ {app} limit_req zone=few; }}", "error"),
+    ("location / {{ {app} }} location = /config {{ {app} if ($request_method = HEAD) {{ return 429; }} }}", "warning"),
+])
+def test_a_limit_is_only_a_warning_where_a_page_gets_through(
+    refusing: str, severity: str, app: int, loaded: Loaded, tmp_path: Path
+) -> None:
+    with nginx(tmp_path, refusing.format(app=to(app)), http=LIMITS) as url:
+        found = blind(loaded, app, url)
+    assert [(c.id, c.severity) for c in found.causes[:1]] == [("proxy.rate-limited", severity)], seen(found)
+
+
 @pytest.mark.parametrize(
     ("server", "cause", "finding"),
     [
@@ -64,6 +93,19 @@ def test_a_good_proxy_is_silent(how: str, app: int, loaded: Loaded, tmp_path: Pa
         ("location / {{ {app} limit_req zone=few; }}", "proxy.rate-limited", "proxy.live-rate-limited"),
         ("location / {{ {app} limit_req zone=few burst=6 nodelay; }}", "proxy.rate-limited", "proxy.live-rate-limited"),
         ("location / {{ {app} limit_conn one 1; }}", "proxy.rate-limited", "proxy.live-rate-limited"),
+        ("location / {{ return 503; }}", "proxy.wrong-upstream", "proxy.live-out-of-service"),
+        ("location / {{ return 429; }}", "proxy.rate-limited", "proxy.live-limited-at-once"),
+        ("location / {{ {app} }} location ~ ^/gradio_api/queue {{ return 403; }}", "proxy.auth",
+         "proxy.live-events-refused"),
+        ("location / {{ {app} }} location = /gradio_api/queue/join {{ return 405; }}", "proxy.auth",
+         "proxy.live-events-refused"),
+        ("location / {{ {app} limit_except GET {{ deny all; }} }}", "proxy.auth", "proxy.live-events-refused"),
+        ("location / {{ {app} }} location = /gradio_api/queue/data {{ return 403; }}", "proxy.auth",
+         "proxy.live-events-refused"),
+        ("location / {{ {app} }} location /gradio_api/queue/ {{ root /nowhere; }}", "proxy.root-path",
+         "proxy.live-events-lost"),
+        ("location / {{ {app} }} location /gradio_api/queue/ {{ {other} }}", "proxy.wrong-upstream",
+         "proxy.live-events-astray"),
         ("location / {{ deny all; {app} }}", "proxy.auth", "proxy.live-forbidden"),
         ("location / {{ {app} }} location /gradio_api/ {{ deny all; {app} }}", "proxy.auth",
          "proxy.live-login-partial"),

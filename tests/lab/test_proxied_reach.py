@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gradio_doctor.registry import Loaded
 from tests.lab.harness import HEALTHY, Lab, doctor, write_app
-from tests.lab.proxied import HOST, blind, caddy, ids, nginx, said, seen
+from tests.lab.proxied import HOST, blind, caddy, ids, informed, nginx, said, seen
 from tests.ports import free_ports
 
 # Answers like a Gradio app as far as the doctor looks, after so many seconds, with so many bytes of headers.
@@ -180,6 +181,38 @@ def test_the_proxy_has_no_connections_left(app: int, loaded: Loaded, tmp_path: P
         time.sleep(0.2)
         found = blind(loaded, app, url)
     assert ids(found)[:1] == ["proxy.capacity"], (ids(found), seen(found))
+
+
+def test_the_proxy_looks_its_upstream_up_in_vain(app: int, loaded: Loaded, tmp_path: Path) -> None:
+    """nginx asks the servers of `resolver` alone: that this machine knows the name does not help it."""
+    looked_up = f"resolver 127.0.0.1:{free_ports()[0]}; set $app localhost; proxy_pass http://$app:{app}; {HOST}"
+    with nginx(tmp_path, f"location / {{ {looked_up} }}") as url:
+        found = informed(loaded, app, url, tmp_path / "nginx.conf")
+    assert ids(found)[:1] == ["proxy.dns"], (ids(found), seen(found))
+    assert "proxy.live-resolver-fails" in seen(found)
+
+
+def test_a_variable_that_needs_no_resolver_is_well(app: int, loaded: Loaded, tmp_path: Path) -> None:
+    well = f"location / {{ set $app http://127.0.0.1:{app}; proxy_pass $app; {HOST} }}"
+    with nginx(tmp_path, well) as url:
+        found = informed(loaded, app, url, tmp_path / "nginx.conf")
+    assert not ids(found), (ids(found), seen(found))
+
+
+def test_a_proxy_that_is_stopped_is_silent_twice(app: int, loaded: Loaded, tmp_path: Path) -> None:
+    """Nobody knows from one silence alone that the proxy is full."""
+    with nginx(tmp_path, to(app)) as url:
+        [master] = [p for p in psutil.Process().children() if str(tmp_path) in " ".join(p.cmdline())]
+        mine = [master, *master.children()]
+        for process in mine:
+            process.suspend()
+        try:
+            told = informed(loaded, app, url, tmp_path / "nginx.conf")
+        finally:
+            for process in mine:
+                process.resume()
+    assert ids(told)[:1] == ["proxy.capacity"], (ids(told), seen(told))
+    assert "proxy.live-stuck" in seen(told)
 
 
 def test_the_public_name_does_not_resolve(app: int, loaded: Loaded) -> None:

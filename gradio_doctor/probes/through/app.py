@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from gradio_doctor.evidence import Absent, HttpAnswers, Instances, Listeners
@@ -17,7 +17,10 @@ _NOT_ANSWERED = ("timeout", "reset")
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The app asked directly. `server` is None when it cannot be asked; `ids` are the ids that its processes told."""
+    """The app asked directly. `server` is None when it cannot be asked; `ids` are the ids that its processes told.
+
+    `front` is Gradio's Node server, which makes the page where there is one.
+    """
 
     state: AppState
     server: Server | None = None
@@ -27,6 +30,7 @@ class App:
     ids: tuple[str, ...] = ()
     listening: tuple[tuple[str, int], ...] = ()
     ports: tuple[int, ...] = field(default=())
+    front: Server | None = None
 
     @property
     def url(self) -> str:
@@ -48,12 +52,14 @@ def find_app(context: Context, public: Public) -> App:
                         parts.scheme == "https")
     except ValueError:
         return App("unknown")
-    ports = {server.port, *(p for a in http.answers if a.probe == "front" and (p := urlsplit(a.url).port))}
+    fronts = [p for a in http.answers if a.probe == "front" and (p := urlsplit(a.url).port)]
+    ports = {server.port, *fronts}
     listeners = context.get(Listeners)
     sockets = () if isinstance(listeners, Absent) else tuple(s for p in sorted(ports) for s in listeners.on(p))
     return App(
         _state(http), server, parts.path.rstrip("/"), http.api_prefix, http.version, http.app_ids,
         tuple(dict.fromkeys((s.host, s.port) for s in sockets)), tuple(sorted(ports)),
+        replace(server, port=fronts[0]) if fronts else None,
     )
 
 

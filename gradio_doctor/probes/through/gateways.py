@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from gradio_doctor.evidence import HttpAnswer
@@ -45,6 +46,8 @@ _LOGINS = (
     "/oauth2/", "/login", "/signin", "/sign_in", "/sso/", "/saml", "/auth/", "/authorize", "accounts.google.",
     "login.microsoftonline.", "cloudflareaccess.com", "auth0.com", "okta.com", "/realms/", "authelia", "authentik",
 )
+_PASSWORD = re.compile(r"""type ?= ?["']?password\b""", re.IGNORECASE)
+_REDIRECTS = (301, 302, 303, 307, 308)
 _CHALLENGES = ("Just a moment...", "challenge-platform", "challenges.cloudflare.com", "awsWafCookieDomainList")
 _GATEWAYS = frozenset({"nginx", "caddy", "traefik", "haproxy", "envoy", "apache", "cloudflare", "alb", "kubernetes",
                        "huggingface"})
@@ -91,7 +94,7 @@ def made_itself(answer: HttpAnswer, direct: HttpAnswer | None) -> bool | None:
         return False if gateway else None
     if answer.status in (502, 503, 504) or 520 <= answer.status <= 530:
         return direct is None or direct.status != answer.status
-    if answer.status >= 400 or answer.status in (301, 302, 303, 307, 308):
+    if answer.status >= 400 or answer.status in _REDIRECTS:
         return True if direct is None or direct.status != answer.status else None
     return False
 
@@ -102,7 +105,10 @@ def is_gateway(kind: Gateway) -> bool:
 
 
 def wall(answer: HttpAnswer, location: str, direct: HttpAnswer | None) -> Wall:
-    """The kind of login that an answer is, "" when it is none, or when the app itself answers like that."""
+    """The kind of login that an answer is, "" when it is none, or when the app itself answers like that.
+
+    `location` is where it redirects to, or where the redirects that were followed led.
+    """
     if direct is not None and direct.status == answer.status and (answer.status or 0) >= 400:
         return ""
     headers, body = answer.headers or {}, answer.body
@@ -112,7 +118,7 @@ def wall(answer: HttpAnswer, location: str, direct: HttpAnswer | None) -> Wall:
         return "basic" if "www-authenticate" in headers else "form"
     if answer.status == 407:
         return "basic"
-    if answer.status in (301, 302, 303, 307, 308) and any(text in location.lower() for text in _LOGINS):
+    if answer.status in (200, *_REDIRECTS) and any(text in location.lower() for text in _LOGINS):
         return "redirect"
-    login_page = answer.status == 200 and 'type="password"' in body.replace("'", '"')
-    return "form" if login_page and (direct is None or 'type="password"' not in direct.body) else ""
+    login_page = answer.status == 200 and _PASSWORD.search(body)
+    return "form" if login_page and (direct is None or not _PASSWORD.search(direct.body)) else ""

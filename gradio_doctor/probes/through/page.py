@@ -34,6 +34,12 @@ class Arrival:
         return self.reply.answer.status == 200 and any(mark in self.reply.content for mark in _MARKS)
 
     @property
+    def led_to(self) -> str:
+        """Where a redirect leads that was not followed, or those that were, and away from the app; else ""."""
+        led = self.redirects[-1] if self.redirects and not self.looped and not self.is_gradio else ""
+        return self.location or led
+
+    @property
     def folder(self) -> str:
         """The path under which the page's own paths are, without a slash at its end."""
         return self.path.rpartition("/")[0]

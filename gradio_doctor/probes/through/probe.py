@@ -17,10 +17,12 @@ from gradio_doctor.evidence import Absent, Listeners, Proxies, ProxyAnswers, Str
 from gradio_doctor.probes.base import Context, Options
 from gradio_doctor.probes.exchange import Reply, Request, Server
 from gradio_doctor.probes.through.app import app_id, find_app, told
+from gradio_doctor.probes.through.doors import ask_doors
 from gradio_doctor.probes.through.gateways import wall
 from gradio_doctor.probes.through.listening import listen
 from gradio_doctor.probes.through.page import Arrival, arrive, asset_of, assets
 from gradio_doctor.probes.through.public import find_public, is_here, route_of
+from gradio_doctor.probes.through.resolving import ask_resolver
 from gradio_doctor.probes.through.second import listen_second
 from gradio_doctor.probes.through.talk import Talk
 from gradio_doctor.probes.through.tls import look_at_tls
@@ -54,8 +56,22 @@ def probe_proxied(context: Context) -> ProxyAnswers | Absent:
     seconds = min(max(context.options.probe_stream, patience(route)), _LONGEST_LISTENING)
     found = _ask(talk, context.options, seconds)
     here = is_here(public, listeners, own)
-    tried = () if talk.fine or not here or app.state == "hangs" else try_upstreams(route, app)
-    return talk.answers(found, here=here, upstreams=tried)
+    if talk.fine or not here or app.state == "hangs":
+        return replace(found, here=here, route=route)
+    resolver = ask_resolver(route, proxies) if isinstance(proxies, Proxies) else None
+    tried = try_upstreams(route, app)
+    if any(t.same for t in tried) and found.exchanges[0].through.outcome == "timeout":
+        _ask_again(talk)
+    return replace(
+        found, exchanges=tuple(talk.exchanges), here=here, route=route, upstreams=tried, resolver=resolver
+    )
+
+
+def _ask_again(talk: Talk) -> None:
+    """One silence may be chance; where the proxy is told the right address, a second one says that it is stuck."""
+    arrival = talk.arrival
+    if arrival is not None:
+        talk.keep("retry", talk.ask(arrival.server, Request("retry", "GET", arrival.path, seconds=1.5)))
 
 
 def _ask(talk: Talk, options: Options, seconds: float) -> ProxyAnswers:
@@ -69,7 +85,7 @@ def _ask(talk: Talk, options: Options, seconds: float) -> ProxyAnswers:
     answer = arrival.reply.answer
     if answer.outcome in ("refused", "dns", "unreachable", "tls") or arrival.looped:
         return talk.blank()
-    talk.wall = wall(answer, arrival.location, direct.answer if direct else None)
+    talk.wall = wall(answer, arrival.led_to, direct.answer if direct else None)
     if answer.outcome == "timeout":
         return talk.blank()
     if (answer.status is None or answer.status >= 500) and answer.seconds < _QUICK:
@@ -108,6 +124,7 @@ def _ask_further(talk: Talk, arrival: Arrival, options: Options, seconds: float)
         if talk.version.startswith("3."):
             talk.both("upgrade", "GET", "/queue/doctor", headers=_UPGRADE)
         if ours:
+            ask_doors(talk, settings)
             _ask_limits(talk, options)
         if heard is not None:
             talk.stream, talk.second_stream = heard.result()

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gradio_doctor.evidence import Exchange, ProxyAnswers, StreamHeard, TlsLook, UpstreamTried
+from gradio_doctor.evidence import Exchange, ProxyAnswers, StreamHeard, TlsLook
 from gradio_doctor.evidence.proxied import Wall
 from gradio_doctor.probes.exchange import Reply, Request, Server, ask
 from gradio_doctor.probes.through.app import App, app_id, told
@@ -62,7 +62,8 @@ class Talk:
         """Ask the app itself, if it can be asked: an app that hangs is not asked any more."""
         if self.app.server is None or self.app.state not in ("answers", "errors") or not request.path:
             return None
-        return ask(self.app.server, self._in_time(request))
+        server = self.app.front if request.probe == "page" and self.app.front else self.app.server
+        return ask(server, self._in_time(request))
 
     def _in_time(self, request: Request) -> Request:
         return replace(request, seconds=min(request.seconds, max(0.05, self.deadline - time.monotonic())))
@@ -142,12 +143,6 @@ class Talk:
             self.stream, self.direct_stream, login_given=bool(self.public.authorization),
             app_ids=self.app_ids, second=self.second, second_stream=self.second_stream,
         )
-
-    def answers(
-        self, found: ProxyAnswers, *, here: bool | None, upstreams: tuple[UpstreamTried, ...]
-    ) -> ProxyAnswers:
-        """The evidence."""
-        return replace(found, here=here, upstreams=upstreams)
 
 
 def _text(value: object) -> str | None:
