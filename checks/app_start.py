@@ -10,6 +10,7 @@ from gradio_doctor.sdk import (
     AppSource,
     Exit,
     Finding,
+    HttpAnswers,
     Instances,
     Judgement,
     Live,
@@ -26,34 +27,50 @@ from .blocking_live import finding_of, typed_at
 
 _PATIENCE = 60.0  # seconds that a start may take that nobody has set a limit for: importing torch takes 20
 _LONG = 10.0  # seconds at one lock, or at a terminal: no part of any start
+_SILENT = ("blocking.loop-silent", "blocking.pool-silent", "blocking.nobody-accepts")  # a bound port, not served yet
 _FINDS = ("model.loads-at-start", "app.start-waits-for-server", "app.start-waits-for-lock", "app.start-works",
           "app.start-starved", "app.start-waits-for-input", "app.still-starting")
 
 
 @check("app-start", finds=_FINDS, cost=1.0)
 def app_start(
-    live: Live, run: Run | Absent, instances: Instances, processes: Processes | Absent
+    live: Live, run: Run | Absent, instances: Instances, processes: Processes | Absent, http: HttpAnswers | Absent
 ) -> Iterator[Finding]:
-    """Where the main thread stands, when the time for starting is over; at once for waits that are no part of it."""
-    held = next((j for j in live.judgements if j.kind == "start-held" and j.pid in live.main), None)
-    if not _is_late(run, instances, processes) and not _is_stuck(held):
+    """Where the main thread stands, when the time for starting is over; at once for waits that are no part of it.
+
+    An app that answers has started: what does not serve then is another run of it, or what keeps it running.
+    """
+    loop = http.get("loop") if isinstance(http, HttpAnswers) else None
+    if loop is not None and loop.outcome == "answered":
+        return
+    held = next((j for j in live.judgements if j.kind == "start-held" and _starts(j, live)), None)
+    silent = _SILENT if held is not None and held.facts.get("importing") else ()
+    if not _is_late(run, instances, processes, held) and not _is_stuck(held):
         if held is not None and not isinstance(run, Run):
-            yield finding_of("app.still-starting", held, live)
+            yield replace(finding_of("app.still-starting", held, live), replaces=silent)
         return
     loading = next((j for j in live.judgements if j.kind == "loading" and j.facts.get("when") == "start"), None)
     if loading is not None and loading.facts.get("what") != "import":
-        yield finding_of("model.loads-at-start", loading, live)
+        yield replace(finding_of("model.loads-at-start", loading, live), replaces=silent)
     elif held is not None:
         told = finding_of(_name(held), held, live, "limit-wait" if held.facts.get("how") == "socket" else "")
-        yield replace(told, facts={**told.facts, **typed_at(held)})
+        yield replace(told, facts={**told.facts, **typed_at(held)}, replaces=silent)
 
 
-def _is_late(run: Run | Absent, instances: Instances, processes: Processes | Absent) -> bool:
+def _starts(held: Judgement, live: Live) -> bool:
+    """True for what was started as the app, and for a server's worker that imports it; other children never serve."""
+    return held.pid in live.main or bool(held.facts.get("importing"))
+
+
+def _is_late(
+    run: Run | Absent, instances: Instances, processes: Processes | Absent, held: Judgement | None
+) -> bool:
     if isinstance(run, Run):
         return run.outcome == "timeout"
-    if isinstance(processes, Absent) or not instances.main:
+    starting = [p for p in instances.all if held is not None and p.pid == held.pid] or instances.main[-1:]
+    if isinstance(processes, Absent) or not starting:
         return False
-    return processes.now - instances.main[-1].started > _PATIENCE
+    return processes.now - starting[0].started > _PATIENCE
 
 
 def _is_stuck(held: Judgement | None) -> bool:

@@ -30,7 +30,8 @@ def facts_of(proxied: ProxyAnswers, exchange: Exchange) -> dict[str, str]:
         "public": proxied.public, "url": answer.url, "status": str(answer.status or answer.outcome),
         "gateway": exchange.gateway or "the proxy", "app": proxied.app_url, "method": answer.method,
         "took": f"{answer.seconds:.2f}", "direct": str(direct.status or direct.outcome) if direct else "",
-        "sockets": ", ".join(f"{host}:{port}" for host, port in proxied.listening),
+        "sockets": ", ".join(f"{host}:{port}" for host, port in proxied.listening) or proxied.socket,
+        "local": proxied.socket,
         "listening": next((str(port) for _, port in proxied.listening), ""),
         "path": urlsplit(answer.url).path,
     }
@@ -184,10 +185,12 @@ def _misdirected(proxied: ProxyAnswers, page: Exchange) -> Finding | None:
             return found("proxy.live-upstream-name", proxied, page, host=host, upstream=tried.url)
         if tried.outcome in ("tls", "invalid") or (tried.outcome == "reset" and not proxied.plain):
             return found("proxy.live-upstream-scheme", proxied, page, upstream=tried.url)
-        if not loopback and _loopback_only(proxied) and port in {p for _, p in proxied.listening}:
+        outer = not loopback and tried.here is not False  # an address that no interface has leads nowhere
+        if outer and _loopback_only(proxied) and port in {p for _, p in proxied.listening}:
             return found("port.live-loopback-only", proxied, page, address=proxied.listening[0][0], upstream=tried.url)
         if not tried.same:
-            return found("proxy.live-upstream-elsewhere", proxied, page, upstream=tried.url)
+            elsewhere = ", ".join(f"{host}:{port}" for host, port in proxied.listening)
+            return found("proxy.live-upstream-elsewhere", proxied, page, upstream=tried.url, elsewhere=elsewhere)
     return None
 
 

@@ -137,10 +137,10 @@ def _compare(proxied: ProxyAnswers, base: SplitResult, root: SplitResult) -> tup
     """The finding that tells how the root differs from the address that was used, "" when it does not."""
     mine, its = base.path.rstrip("/"), root.path.rstrip("/")
     if not root.scheme:  # Gradio 3 tells a path alone
-        return ("proxy.live-root-path" if its not in ("", mine) else "", {"missing": mine or "/"})
+        return ("proxy.live-root-path" if its not in ("", mine) else "", {"missing": mine or "/", "sub_path": mine})
     same_host = root.hostname == base.hostname
     if same_host and _port(root) == _port(base) and root.scheme == base.scheme:
-        return ("proxy.live-root-path" if its != mine else "", {"missing": mine or "/"})
+        return ("proxy.live-root-path" if its != mine else "", {"missing": mine or "/", "sub_path": mine})
     if same_host and root.scheme != base.scheme and (_port(root) == _port(base) or root.port is None):
         inward = base.scheme == "http"  # asked inside of what adds TLS: the app is right about its public address
         return ("proxy.live-root-elsewhere" if inward else "proxy.live-root-scheme"), {}

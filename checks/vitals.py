@@ -25,7 +25,10 @@ from gradio_doctor.sdk import (
 _SLOW = 1.0  # seconds; a healthy Gradio page takes 2 to 110 ms (facts: gradio §1.2)
 
 
-@check("vitals-listening", cost=0.02, finds=("vitals.app-listens", "vitals.no-port", "vitals.port-taken"))
+_LISTENING = ("vitals.app-listens", "vitals.listens-locally", "vitals.no-port", "vitals.port-taken")
+
+
+@check("vitals-listening", cost=0.02, finds=_LISTENING)
 def vitals_listening(
     instances: Instances, listeners: Listeners, wanted: WantedAddress, processes: Processes
 ) -> Iterator[Finding]:
@@ -36,7 +39,10 @@ def vitals_listening(
             yield Finding("vitals.app-listens", facts=facts, source=Source("process", f"pid {process.pid}"))
             return
     yield Finding("vitals.app-listens", seen=False)
-    if instances.main:
+    if (local := listeners.local_of(p.pid for p in instances.all)) is not None:
+        facts = {"pid": str(local.holders[0]), "socket": local.path}
+        yield Finding("vitals.listens-locally", facts=facts, source=Source("process", f"pid {local.holders[0]}"))
+    elif instances.main:
         process = instances.main[-1]
         age = f"{processes.now - process.started:.0f} s"
         facts = {"pid": str(process.pid), "command": process.command_line, "age": age}

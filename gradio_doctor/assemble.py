@@ -16,9 +16,10 @@ from gradio_doctor.diagnosis import (
     Verdict,
 )
 from gradio_doctor.engine import Examination
-from gradio_doctor.evidence import AppSource, Location
+from gradio_doctor.evidence import AppSource, Instances, Location
 from gradio_doctor.fill import fill, fill_prose
 from gradio_doctor.fixes import mended
+from gradio_doctor.fixes_settings import heeded
 from gradio_doctor.foresight import predictions
 from gradio_doctor.knowledge.model import SEVERITIES, Cause, Knowledge, Prose, Severity, names
 from gradio_doctor.rank import Ranking, contribution, expected_drop, merged, rank, ruled_out
@@ -47,6 +48,7 @@ def assemble(
     causes = _causes(knowledge, findings, ranking, facts, walked.path, bool(symptoms))
     app, version = examination.known(AppSource), facts.get("python_version", "")
     causes = tuple(mended(_with_snippet(c, snippet), findings, app, version) for c in causes)
+    causes = tuple(heeded(c, app, examination.known(Instances)) for c in causes)
     ahead = predictions(knowledge, examination.findings, findings, {c.id for c in causes}, set(candidates))
     gates = {c: why for c in candidates if (why := _gate(knowledge, c, findings))}
     return Diagnosis(
@@ -172,7 +174,7 @@ def _joined(texts: list[Prose]) -> Prose:
 def _fixes(cause: Cause, facts: Mapping[str, str], seen: set[str]) -> tuple[Fix, ...]:
     out = []
     for remedy in cause.remedies:
-        if remedy.when and not seen.intersection(remedy.when):
+        if (remedy.when and not seen.intersection(remedy.when)) or seen.intersection(remedy.unless):
             continue
         text = fill_prose(remedy.text, facts)
         commands = tuple(c for t in remedy.commands if (c := fill(t, facts, quote=True)))

@@ -50,7 +50,8 @@ def examine(
         with Examination(target, replace(options, proxy=public), probes, loaded.knowledge, ()) as scout:
             behind = look_behind(scout)
         if behind is not None:
-            note(f"{public} is a proxy, which passes requests to port {behind.port}")
+            where = f"port {behind.port}" if behind.port else f"a socket of pid {behind.pid}"
+            note(f"{public} is a proxy, which passes requests to {where}")
             target, options = behind, replace(options, proxy=public)
     with Examination(target, options, probes, loaded.knowledge, checks, note) as examination:
         for kind in given or {}:
@@ -110,6 +111,7 @@ def facts_of(examination: Examination) -> dict[str, str]:
         facts["url"] = run.url
     if isinstance(http := examination.known(HttpAnswers), HttpAnswers):
         facts["url"] = http.base
+        facts["socket"] = http.socket
         facts["gradio_version"] = http.version or facts.get("gradio_version", "")
     if isinstance(log := examination.known(LogEvents), LogEvents):
         facts["logs"] = ", ".join(f.name for f in log.files)

@@ -78,8 +78,7 @@ class Glancer:
         """A request on its way."""
         if self.address is None or not self.ask:
             return None
-        server = Server(self.address.host, self.address.port, self.address.tls)
-        return Asked(server, self.address.prefixes[0] + "/config").begin()
+        return Asked(self.address.server, self.address.prefixes[0] + "/config").begin()
 
     def moved(self) -> bool:
         """Whether the loop's thread has run since this was last asked; True when that cannot be told."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -49,11 +49,24 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalListener:
+    """One listening Unix socket of a server. `path` is absolute, as the process that bound it sees it."""
+
+    path: str
+    inode: int
+    holders: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Listeners:
-    """All listening TCP sockets of this network namespace. `hidden` is True when some holders cannot be seen."""
+    """All listening TCP sockets of this network namespace. `hidden` is True when some holders cannot be seen.
+
+    `local` are the Unix sockets of servers whose processes can be seen.
+    """
 
     sockets: tuple[Listener, ...]
     hidden: bool = False
+    local: tuple[LocalListener, ...] = ()
 
     def on(self, port: int) -> tuple[Listener, ...]:
         """The sockets that listen on a port."""
@@ -62,6 +75,10 @@ class Listeners:
     def held_by(self, pid: int) -> tuple[Listener, ...]:
         """The sockets that a process holds, lowest port first."""
         return tuple(sorted((s for s in self.sockets if pid in s.holders), key=lambda s: s.port))
+
+    def local_of(self, pids: Iterable[int]) -> LocalListener | None:
+        """The Unix socket that one of some processes listens on, the first one's first."""
+        return next((s for pid in pids for s in self.local if pid in s.holders), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +120,8 @@ class HttpAnswers:
     """What the app answered when asked directly.
 
     `base` is the URL asked; `api_prefix` is "/gradio_api" (5 and later) or ""; `is_gradio` is None when nothing
-    answered; `version` is Gradio's when the app told it.
+    answered; `version` is Gradio's when the app told it. `socket` is the path of the Unix socket over which it was
+    asked, "" for the network.
     """
 
     base: str
@@ -112,6 +130,7 @@ class HttpAnswers:
     is_gradio: bool | None = None
     version: str = ""
     app_ids: tuple[str, ...] = ()
+    socket: str = ""
 
     def get(self, probe: str) -> HttpAnswer | None:
         """The last answer to one probe (an unanswered first try follows it), or None when it was not asked."""

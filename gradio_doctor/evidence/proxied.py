@@ -77,7 +77,8 @@ class UpstreamTried:
     """An address to which the proxy is configured to pass requests, asked from here.
 
     `outcome` is that of the request; `same` is True when the app itself answered there, None when nobody can tell.
-    `error` says what went wrong.
+    `here` is False for an address that no interface of this machine has (None: nobody can tell). `error` says what went
+    wrong.
     """
 
     url: str
@@ -85,6 +86,7 @@ class UpstreamTried:
     status: int = 0
     same: bool | None = None
     error: str = ""
+    here: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class ProxyAnswers:
     `second` is the page over HTTP/2 and `second_stream` the stream, as browsers ask for them where TLS offers it (None:
     it is not offered). `app_ids` are the different processes of the app that answered through the proxy. `route` is
     what a proxy of this machine is told to do with such requests (None: not known), and `resolver` whether the name to
-    which it passes them resolves there.
+    which it passes them resolves there. `socket` is the Unix socket on which the app listens, where it has no port.
     """
 
     public: str
@@ -143,6 +145,7 @@ class ProxyAnswers:
     second_stream: StreamHeard | None = None
     route: Route | None = None
     resolver: ResolverAsked | None = None
+    socket: str = ""
 
     def get(self, probe: str) -> Exchange | None:
         """The exchange of one probe, or None when it was not made."""

@@ -36,8 +36,8 @@ class Prose:
 class Remedy:
     """One way to mend a cause. `commands` are templates to paste; `safe` when running them cannot lose anything.
 
-    `when` names findings: the remedy is offered only if one of them is seen ((): always). `verify` names the checks
-    that show whether it worked.
+    `when` names findings: the remedy is offered only if one of them is seen ((): always), and not if one of `unless`
+    is. `verify` names the checks that show whether it worked.
     """
 
     text: Prose
@@ -45,6 +45,7 @@ class Remedy:
     safe: bool = False
     verify: tuple[str, ...] = ()
     when: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,9 +88,9 @@ def _cause(name: str, fields: Fields) -> Cause:
 
 
 def _remedy(fields: Fields) -> Remedy:
-    fields.only("text", "commands", "safe", "verify", "when")
-    commands, verify, when = (fields.texts(key) for key in ("commands", "verify", "when"))
-    return Remedy(fields.prose("text"), commands, fields.flag("safe"), verify, when)
+    fields.only("text", "commands", "safe", "verify", "when", "unless")
+    commands, verify, when, unless = (fields.texts(key) for key in ("commands", "verify", "when", "unless"))
+    return Remedy(fields.prose("text"), commands, fields.flag("safe"), verify, when, unless)
 
 
 def _finding(name: str, fields: Fields) -> FindingKind:

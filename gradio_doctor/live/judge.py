@@ -11,7 +11,7 @@ from gradio_doctor.live.model import Judgement, ProcessView
 from gradio_doctor.live.outside import judge_outside
 from gradio_doctor.live.pool import DEFAULT_LIMITS, judge_pool
 from gradio_doctor.live.serving import judge_serving
-from gradio_doctor.live.starting import judge_starting
+from gradio_doctor.live.starting import judge_starting, serves_now, still_imports
 from gradio_doctor.live.stuck import judge_stuck
 from gradio_doctor.live.views import view_processes
 
@@ -29,13 +29,14 @@ def judge(
     views = view_processes(threads, stacks)
     sockets = listeners if isinstance(listeners, Listeners) else None
     found = [*judge_serving(views, sockets)]
+    importing = not any(serves_now(p) for p in views)
     for process in views:
         if not process.stopped:
             running = [*_running(process, limits, loop_answers)]
             found += running
             if not any(j.kind in ("deadlock", "lock-convoy") for j in running):
                 found += judge_stuck(process, [p for p in views if p is not process])
-            if sockets is not None and not sockets.held_by(process.pid):
+            if sockets is not None and (not sockets.held_by(process.pid) or (importing and still_imports(process))):
                 found += judge_starting(process)
     choking = {j.facts["child"] for j in found if j.kind == "child-chokes"}
     found = [j for j in found if j.kind != "pipe-full" or str(j.pid) not in choking]  # it is their parent's fault

@@ -8,6 +8,7 @@ from gradio_doctor.evidence import Listener, Listeners, StackFrame
 from gradio_doctor.live.frames import is_file
 from gradio_doctor.live.making import of_thread
 from gradio_doctor.live.model import Judgement, JudgementKind, ProcessView, ThreadView
+from gradio_doctor.live.starting import imports_app
 
 _MASTERS = ("uvicorn/supervisors/multiprocess.py", "gunicorn/arbiter.py", "uvicorn/supervisors/basereload.py",
             "gradio/cli/commands/reload.py")
@@ -79,8 +80,9 @@ def _loading(process: ProcessView) -> Iterator[Judgement]:
             continue
         what = _what_loads(view.frames)
         if what:
-            when = "start" if process.loop is None else "handler" if view.role in ("worker", "loop") else "background"
-            yield of_thread("loading", view, sure=process.loop is None and view.main, what=what, when=when)
+            start = process.loop is None or imports_app(view.frames)
+            when = "start" if start else "handler" if view.role in ("worker", "loop") else "background"
+            yield of_thread("loading", view, sure=start and view.main, what=what, when=when)
             return
 
 

@@ -35,6 +35,13 @@ _LIBRARY = re.compile(
     re.IGNORECASE,
 )
 
+# What starts servers and apps from the command line lies in no package: /usr/local/bin/gunicorn, venv/bin/uvicorn.
+_LAUNCHER = re.compile(
+    r"[\\/](?:bin|Scripts)[\\/](?:gunicorn|uvicorn|hypercorn|granian|daphne|gradio|fastapi|flask|streamlit|celery|pytest"
+    r"|ipython\d?|jupyter[\w-]{0,20}|accelerate|torchrun|deepspeed|poetry|pipenv|uv|pipx|ddtrace-run|newrelic-admin"
+    r"|opentelemetry-instrument|debugpy|watchmedo|watchfiles)(?:\.exe|-script\.py|\.py)?(?:[\\/]__main__\.py)?$",
+    re.IGNORECASE,
+)
 _SEPARATOR = re.compile(r"[\\/]")
 _PACKAGES = frozenset({
     "gradio", "gradio_client", "starlette", "fastapi", "uvicorn", "anyio", "httpx", "httpcore", "requests", "urllib3",
@@ -59,7 +66,7 @@ _TYPE_NAME = re.compile(
 
 def is_library(file: str) -> bool:
     """True for a file that belongs to an installed package or the standard library, not to the user."""
-    if _LIBRARY.search(file):
+    if _LIBRARY.search(file) or _LAUNCHER.search(file):
         return True
     top = _SEPARATOR.split(file, maxsplit=1)[0].removesuffix(".py")  # frozen programs print relative paths
     return top in sys.stdlib_module_names or (top in _PACKAGES and top != file)

@@ -45,7 +45,7 @@ class Sampling:
 def begin_sampling(context: Context) -> Sampling | Absent:
     """Begin to watch the app's accept queue, where that can be done."""
     address = find_address(context)
-    if isinstance(address, Absent) or not address.local or sys.platform != "linux":
+    if isinstance(address, Absent) or not address.local or address.socket or sys.platform != "linux":
         return Absent("its accept queue cannot be seen from here")
     sampling = Sampling()
     context.on_close(sampling.answered.set)
@@ -60,6 +60,8 @@ def probe_accept_queue(context: Context) -> AcceptQueue | Absent:
         return address
     if not address.local:
         return Absent("the app runs on another machine", f"ssh {address.host} gradio-doctor diagnose {address.port}")
+    if address.socket:
+        return Absent("how many connections wait on a Unix socket is not told")
     if sys.platform != "linux":
         return Absent("only Linux tells how many connections wait for accept()")
     begun = context.known(Sampling)

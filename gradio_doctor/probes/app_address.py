@@ -20,8 +20,10 @@ from gradio_doctor.evidence import (
     WantedAddress,
 )
 from gradio_doctor.probes.base import Context
+from gradio_doctor.probes.exchange import Server
 from gradio_doctor.probes.looks import read_environment
 from gradio_doctor.probes.scripts import is_python
+from gradio_doctor.probes.unix_sockets import reachable
 from gradio_doctor.probes.wanted import resolved
 
 _NODE_SERVER = "gradio/templates/node/build"
@@ -33,7 +35,8 @@ class AppAddress:
     """Where to ask. `prefixes` are the paths to try it under, best first.
 
     `front` is the port of the Node server (server-side rendering) that stands before the Python server on `port`;
-    `local` is True when it runs on this machine; `shared` when several processes accept on the port.
+    `local` is True when it runs on this machine; `shared` when several processes accept on the port. `socket` is the
+    Unix socket that it listens on instead of a port, as we reach it.
     """
 
     host: str
@@ -43,6 +46,12 @@ class AppAddress:
     front: int | None = None
     local: bool = True
     shared: bool = False
+    socket: str = ""
+
+    @property
+    def server(self) -> Server:
+        """Where to send requests."""
+        return Server(self.host, self.port, self.tls, public=self.host if self.socket else "", socket=self.socket)
 
 
 def find_address(context: Context) -> AppAddress | Absent:
@@ -54,7 +63,7 @@ def find_address(context: Context) -> AppAddress | Absent:
         found = _of_url(context, target.url)
     else:
         port = target.port if target.port is not None else _port_of_app(context)
-        found = port if isinstance(port, Absent) else _of_port(context, port)
+        found = (_of_socket(context) or port) if isinstance(port, Absent) else _of_port(context, port)
     if isinstance(found, Absent):
         return found
     return replace(found, prefixes=tuple(dict.fromkeys((*found.prefixes, *_mount_paths(context)))))
@@ -137,6 +146,18 @@ def _port_of_app(context: Context) -> int | Absent:
     if isinstance(instances, Absent):
         return instances
     return Absent("the app listens on no port" if instances.all else "the app is not running")
+
+
+def _of_socket(context: Context) -> AppAddress | None:
+    """The Unix socket that a process of the app listens on."""
+    instances, listeners = context.get(Instances), context.get(Listeners)
+    if isinstance(instances, Absent) or isinstance(listeners, Absent):
+        return None
+    found = listeners.local_of(p.pid for p in instances.all)
+    if found is None:
+        return None
+    path = reachable(found.path, found.holders[0])
+    return AppAddress("localhost", 80, shared=len(found.holders) > 1, socket=path)
 
 
 def is_node_server(process: Process) -> bool:

@@ -16,10 +16,11 @@ def public_address(target: Target) -> str:
 
 
 def look_behind(context: Context) -> Target | None:
-    """The port that a proxy on the target's port passes requests to, when its own configuration says so.
+    """What a proxy on the target's port passes requests to, when its own configuration says so: a port, or the process
+    that listens on a Unix socket.
 
     `context.options.proxy` is the target's address. None when nothing of that is certain: another program listens
-    there, the upstream is a socket or on another machine, or several are taken in turn.
+    there, the upstream is on another machine, or several are taken in turn.
     """
     listeners, processes = context.get(Listeners), context.get(Processes)
     if isinstance(listeners, Absent) or isinstance(processes, Absent) or context.target.port is None:
@@ -31,6 +32,9 @@ def look_behind(context: Context) -> Target | None:
     if isinstance(proxies, Absent) or proxies.matched != "public":
         return None
     upstreams = max(proxies.ours, key=lambda route: len(route.path)).upstreams
+    if len(upstreams) == 1 and upstreams[0].socket:
+        holder = next((s.holders[0] for s in listeners.local if s.path == upstreams[0].socket), None)
+        return Target("process", context.target.text, pid=holder) if holder else None
     port = upstreams[0].port if len(upstreams) == 1 else None
     if port is None or port == context.target.port or not is_local(upstreams[0].host, proxies.addresses):
         return None

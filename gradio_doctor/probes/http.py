@@ -58,7 +58,7 @@ def probe_http(context: Context) -> HttpAnswers | Absent:
             sampling.answered.set()
         if not isinstance(watching, Absent) and not address.shared:  # one worker's answer says nothing of the others
             watching.hurry.set()
-    return found
+    return replace(found, socket=address.socket)
 
 
 def ask_app(address: AppAddress, hangs: Callable[[], bool] = lambda: False) -> HttpAnswers:
@@ -66,7 +66,7 @@ def ask_app(address: AppAddress, hangs: Callable[[], bool] = lambda: False) -> H
 
     Silence is taken for a hang when `hangs` confirms it; else the app is asked once more.
     """
-    talk = _Talk(Server(address.host, address.port, address.tls), hangs)
+    talk = _Talk(address.server, hangs)
     prefix = _ask_loop(talk, address.prefixes)
     if talk.first("loop").outcome != "answered":
         return _without_gradio(talk, prefix)

@@ -156,7 +156,9 @@ def _is_gone(context: Context, root: Process) -> bool:
     http = context.known(HttpAnswers)
     if not isinstance(http, HttpAnswers):
         listeners = context.get(Listeners)
-        return isinstance(listeners, Listeners) and not listeners.held_by(root.pid)
+        if not isinstance(listeners, Listeners):
+            return False
+        return not listeners.held_by(root.pid) and not listeners.local_of([root.pid])
     return any(a.outcome in ("refused", "reset", "unreachable") for a in http.answers)
 
 

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gradio_doctor.evidence import Absent, Listener, Listeners
+from gradio_doctor.evidence import Absent, Listener, Listeners, LocalListener
 from gradio_doctor.probes import inet_diag, proc_net
 from gradio_doctor.probes.base import Context
+from gradio_doctor.probes.unix_sockets import local_sockets, of_servers
 
 _SCAN_SECONDS = 3.0
 _SOCKET = "socket:["
@@ -24,7 +25,7 @@ def probe_listeners(context: Context) -> Listeners | Absent:  # noqa: ARG001 - t
     """All listening TCP sockets with every process that holds them, as far as we may see."""
     try:
         if sys.platform == "linux":
-            return with_holders(listening_sockets())
+            return with_holders(listening_sockets(), local=local_sockets())
         return portable_listeners()
     except (OSError, ValueError, ImportError) as error:
         return Absent(f"the listening sockets cannot be read: {error}", "sudo gradio-doctor diagnose")
@@ -46,11 +47,13 @@ def listening_sockets(tables: tuple[Table, ...] = (inet_diag.listening_sockets, 
     raise OSError(str(refused)) from refused
 
 
-def with_holders(sockets: tuple[Listener, ...], processes: Path = Path("/proc")) -> Listeners:
+def with_holders(
+    sockets: tuple[Listener, ...], processes: Path = Path("/proc"), local: tuple[LocalListener, ...] = ()
+) -> Listeners:
     """The sockets with their holders: all of them, since forked children and workers share one socket."""
-    holders = find_holders({s.inode for s in sockets}, processes)
+    holders = find_holders({s.inode for s in sockets} | {s.inode for s in local}, processes)
     held = tuple(replace(s, holders=holders.get(s.inode, ())) for s in sockets)
-    return Listeners(held, hidden=any(not s.holders for s in held))
+    return Listeners(held, hidden=any(not s.holders for s in held), local=tuple(of_servers(local, holders)))
 
 
 def find_holders(inodes: Collection[int], processes: Path = Path("/proc")) -> Mapping[int, tuple[int, ...]]:

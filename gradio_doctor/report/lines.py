@@ -56,7 +56,7 @@ def _head(diagnosis: Diagnosis, lang: str) -> Iterator[Line]:
 
 def _facts(diagnosis: Diagnosis, lang: str) -> Iterator[str]:
     facts = diagnosis.facts
-    keys = ("script", "app_pid", "url", "gradio_version", "run_log", "logs")
+    keys = ("script", "app_pid", "url", "socket", "gradio_version", "run_log", "logs")
     known = [(key, facts[key]) for key in keys if key in facts and not (key == "logs" and "run_log" in facts)]
     text = "; ".join(f"{WORDS['fact-' + key].pick(lang)} {value}" for key, value in known)
     if text:

@@ -64,6 +64,7 @@ WORDS = {
     "fact-script": Prose("app", "应用"),
     "fact-app_pid": Prose("pid", "pid"),
     "fact-url": Prose("at", "地址"),
+    "fact-socket": Prose("over the Unix socket", "经由 Unix 套接字"),
     "fact-gradio_version": Prose("Gradio", "Gradio"),
     "fact-run_log": Prose("its output:", "输出："),
     "fact-logs": Prose("logs:", "日志："),

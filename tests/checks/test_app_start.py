@@ -17,6 +17,7 @@ from tests.checks.test_dependency_checks import LOCALHOST
 
 TIMED_OUT = Run(("python", "app.py"), "/srv", 4711, "timeout", 120.0)
 SERVING = Run(("python", "app.py"), "/srv", 4711, "serving", 4.0)
+NO_PORT = Absent("the app listens on no port")
 NOT_OURS = Absent("it was not started by us")
 SILENT = HttpAnswers("http://127.0.0.1:7860", (HttpAnswer("loop", "HEAD", "http://x/config", "timeout", 0.8),))
 ANSWERS = HttpAnswers("http://127.0.0.1:7860", (HttpAnswer("loop", "HEAD", "http://x/config", "answered", 0.01, 405),))
@@ -30,9 +31,12 @@ def table(one: Process) -> Processes:
     return Processes({one.pid: one}, 1000.0)
 
 
-def start(loaded: Loaded, *judgements: Any, run: Run | Absent = TIMED_OUT, age: float = 130.0) -> list[Finding]:
+def start(
+    loaded: Loaded, *judgements: Any, run: Run | Absent = TIMED_OUT, age: float = 130.0,
+    http: HttpAnswers | Absent = NO_PORT,
+) -> list[Finding]:
     one = process(age)
-    return list(named(loaded, "app-start")(live(*judgements), run, Instances("app.py", (one,)), table(one)))
+    return list(named(loaded, "app-start")(live(*judgements), run, Instances("app.py", (one,)), table(one), http))
 
 
 def held(how: str, **facts: str) -> Any:
@@ -80,11 +84,38 @@ def test_waits_that_are_no_part_of_a_start(how: str, seconds: float, told: bool,
     assert (found.id != "app.still-starting") is told
 
 
+@pytest.mark.parametrize("age", [20.0, 900.0])
+def test_an_app_that_answers_has_started(age: float, loaded: Loaded) -> None:
+    """What does not serve beside it started it and waits for its end, or is a second run."""
+    assert start(loaded, held("child"), run=NOT_OURS, age=age, http=ANSWERS) == []
+    assert start(loaded, held("child"), run=NOT_OURS, age=age, http=SILENT) != []
+
+
 def test_a_process_that_does_nothing_special_says_nothing(loaded: Loaded) -> None:
     assert start(loaded) == []
     helper = judged("start-held", sure=False, facts={"how": "sleep"})
     other = type(helper)(**{**{f: getattr(helper, f) for f in helper.__slots__}, "pid": 99})
     assert start(loaded, other) == []  # a child of the app, not the app
+
+
+SILENCE = [Finding("blocking.loop-silent", facts={"url": "x", "seconds": "1.2"}),
+           Finding("blocking.nobody-accepts", facts={"waiting": "2", "port": "7860"})]
+
+
+@pytest.mark.parametrize(("age", "finding", "cause"), [
+    (20.0, "app.still-starting", ""), (61.0, "app.start-works", "model.slow-load"),
+])
+def test_a_worker_that_imports_is_no_blocked_loop(age: float, finding: str, cause: str, loaded: Loaded) -> None:
+    """The age of the worker counts, which may have been started anew; silence on the port is part of its start."""
+    worker = replace(held("sleep", importing="yes"), pid=99)
+    parent, child = process(9000.0), replace(process(age), pid=99, ppid=4711)
+    everyone = Processes({4711: parent, 99: child}, 1000.0)
+    instances = Instances("app.py", (parent,), (child,))
+    (found,) = named(loaded, "app-start")(live(worker), NOT_OURS, instances, everyone, SILENT)
+    assert found.id == finding
+    ranking = rank(loaded.knowledge, merged([found, *SILENCE]))
+    assert next(iter(ranking.probability), "") == cause
+    assert next(iter(rank(loaded.knowledge, merged(SILENCE)).probability)) == "blocking.event-loop"
 
 
 def test_an_import_is_not_taken_for_weights(loaded: Loaded) -> None:

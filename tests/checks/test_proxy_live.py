@@ -138,6 +138,9 @@ FAULTS = {
     "proxy elsewhere": (replace(with_page(502), here=False), "port.loopback-only"),
     "other address": (replace(with_page(502), upstreams=(UpstreamTried("http://10.0.0.5:7860", "refused"),)),
                       "port.loopback-only"),
+    "an address of no interface": (
+        replace(with_page(502), upstreams=(UpstreamTried("http://10.0.0.5:7860", "refused", here=False),)),
+        "proxy.wrong-upstream"),
     "silent": (with_page(None, outcome="timeout", seconds=3.0), "proxy.wrong-upstream"),
     "drops": (with_page(None, outcome="reset"), "proxy.capacity"),
     "500 of its own": (with_page(500), "proxy.capacity"),
@@ -182,6 +185,8 @@ TWINS = {
     "the login of the app, before its queue": instead(exchange("door", 401, 401, own=False)),
     "nobody knows the app, its queue refuses": replace(
         instead(exchange("door", 400, None, own=False), exchange("events", 405, None, own=False)), app="unknown"),
+    "the router's own 405 in the proxy's name": replace(
+        instead(exchange("door", 400, None, own=False), exchange("events", 405, None, own=True)), app="unknown"),
     "an unknown gateway, nobody knows the app": replace(
         instead(replace(exchange("door", 403, None, gateway=""), own=None)), app="unknown"),
     "the queue did not answer in time": instead(exchange("door", None, 400, outcome="timeout")),

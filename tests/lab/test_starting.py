@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import http.server
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.lab.harness import Lab, doctor, write_app
+from tests.lab.harness import Lab, doctor, environment, until, wait_serving, write_app
 from tests.ports import free_ports
 
 # Gradio is imported late where it does not matter: its import takes seconds on a busy machine.
@@ -185,3 +190,48 @@ def test_it_serves_until_something_is_typed(lab: Lab, port: int) -> None:
     """The healthy twin: it asks when it is up."""
     write_app(lab.directory, STOPS, port=port)
     doctor("diagnose", "app.py", cwd=lab.directory).assert_healthy()
+
+
+LOADS_IN_A_WORKER = """
+    import pathlib
+
+
+    def load_model():
+        while not pathlib.Path("go").exists():  # its weights
+            sum(range(100_000))
+        return str.upper
+
+
+    model = load_model()
+    import gradio as gr
+    from fastapi import FastAPI
+
+    app = gr.mount_gradio_app(FastAPI(), gr.Interface(model, "text", "text"), path="/")
+"""
+
+
+def test_a_worker_that_imports_holds_the_port_already(lab: Lab, port: int) -> None:
+    """gunicorn binds before it loads the app: silence on the port is no blocked event loop. Then it serves, healthy."""
+    app = write_app(lab.directory, LOADS_IN_A_WORKER)
+    gunicorn = Path(sys.executable).with_name("gunicorn")
+    with (lab.directory / "app.log").open("ab") as log:
+        server = subprocess.Popen(
+            [gunicorn, "app:app", "-k", "uvicorn.workers.UvicornWorker", "-b", f"127.0.0.1:{port}"], stdout=log,
+            stderr=log, cwd=lab.directory, env=environment(), start_new_session=True,
+        )
+    lab.started.append(server.pid)
+    until(lambda: psutil.Process(server.pid).children() and accepts(port), 30, "no worker")
+    report = doctor("diagnose", port, cwd=lab.directory)
+    assert (report.status, report.ids) == (3, []), report.describe()
+    told = next(s for s in report.data["symptoms"] if s["finding"] == "app.still-starting")
+    assert "load_model" in told["text"] and f"{app}:{line_of(app.read_text(), 'sum(')}" in told["text"]
+    (lab.directory / "go").touch()
+    wait_serving(port)
+    doctor("diagnose", port, cwd=lab.directory).assert_healthy()
+    server.terminate()
+    server.wait(30)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0

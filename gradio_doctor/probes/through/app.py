@@ -31,6 +31,7 @@ class App:
     listening: tuple[tuple[str, int], ...] = ()
     ports: tuple[int, ...] = field(default=())
     front: Server | None = None
+    socket: str = ""
 
     @property
     def url(self) -> str:
@@ -49,17 +50,19 @@ def find_app(context: Context, public: Public) -> App:
     parts = urlsplit(http.base)
     try:
         server = Server(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80),
-                        parts.scheme == "https")
+                        parts.scheme == "https", (parts.hostname or "") if http.socket else "", http.socket)
     except ValueError:
         return App("unknown")
     fronts = [p for a in http.answers if a.probe == "front" and (p := urlsplit(a.url).port)]
     ports = {server.port, *fronts}
     listeners = context.get(Listeners)
-    sockets = () if isinstance(listeners, Absent) else tuple(s for p in sorted(ports) for s in listeners.on(p))
+    if isinstance(listeners, Absent) or http.socket:
+        listeners = Listeners(())
+    sockets = tuple(s for p in sorted(ports) for s in listeners.on(p))
     return App(
         _state(http), server, parts.path.rstrip("/"), http.api_prefix, http.version, http.app_ids,
         tuple(dict.fromkeys((s.host, s.port) for s in sockets)), tuple(sorted(ports)),
-        replace(server, port=fronts[0]) if fronts else None,
+        replace(server, port=fronts[0]) if fronts else None, http.socket,
     )
 
 

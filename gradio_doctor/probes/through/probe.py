@@ -59,7 +59,7 @@ def probe_proxied(context: Context) -> ProxyAnswers | Absent:
     if talk.fine or not here or app.state == "hangs":
         return replace(found, here=here, route=route)
     resolver = ask_resolver(route, proxies) if isinstance(proxies, Proxies) else None
-    tried = try_upstreams(route, app)
+    tried = try_upstreams(route, app, own)
     if any(t.same for t in tried) and found.exchanges[0].through.outcome == "timeout":
         _ask_again(talk)
     return replace(

@@ -141,7 +141,7 @@ class Talk:
             not (self.app.server and self.app.server.tls), self.version, arrival.redirects if arrival else (),
             arrival.looped if arrival else False, self.root, self.direct_root, None, self.reached, self.wall, self.tls,
             self.stream, self.direct_stream, login_given=bool(self.public.authorization),
-            app_ids=self.app_ids, second=self.second, second_stream=self.second_stream,
+            app_ids=self.app_ids, second=self.second, second_stream=self.second_stream, socket=self.app.socket,
         )
 
 

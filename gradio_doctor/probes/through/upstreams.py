@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from gradio_doctor.evidence import Route, UpstreamTried
-from gradio_doctor.evidence.proxies import Upstream
+from gradio_doctor.evidence.proxies import Upstream, is_local
 from gradio_doctor.probes.exchange import Request, Server, ask
 from gradio_doctor.probes.redact import clean
 from gradio_doctor.probes.through.app import App, app_id
@@ -16,10 +19,19 @@ _UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _HEARTBEAT = 15.0  # seconds between Gradio's own signs of life (gradio/routes.py)
 
 
-def try_upstreams(route: Route | None, app: App) -> tuple[UpstreamTried, ...]:
-    """Ask each upstream of a route for the app's id. Only HTTP is spoken."""
+def try_upstreams(route: Route | None, app: App, own: Sequence[str] = ()) -> tuple[UpstreamTried, ...]:
+    """Ask each upstream of a route for the app's id. Only HTTP is spoken. `own` are this machine's addresses."""
     upstreams = route.upstreams[:_MOST] if route else ()
-    return tuple(_try(u, app) for u in upstreams if u.scheme in ("http", "https"))
+    return tuple(replace(_try(u, app), here=_here(u, own)) for u in upstreams if u.scheme in ("http", "https"))
+
+
+def _here(upstream: Upstream, own: Sequence[str]) -> bool | None:
+    """Whether an address is one of this machine's; None for a name, and where they are not known."""
+    try:
+        ipaddress.ip_address(upstream.host.strip("[]"))
+    except ValueError:
+        return None
+    return is_local(upstream.host, own) if own else None
 
 
 def _try(upstream: Upstream, app: App) -> UpstreamTried:
