@@ -28,6 +28,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _OWN_ADDRESS = re.compile(r"https?://(?:127\.0\.0\.1|localhost|0\.0\.0\.0):\d{1,5}/\S{0,60}startup-events")
 _TIMEOUTS = ("ReadTimeout", "ConnectTimeout", "TimeoutException")
 _SELF_CHECK = ("network.localhost-not-accessible", "network.startup-events-refused")
+_PAGE_ERRORS = ("dependency.schema-bool",)  # what makes the page itself answer 500
 _THROUGH_PROXY = ("network.proxy-on-loopback", "network.proxy-error", "network.proxy-frames", "network.socks-support")
 _ADDRESS = "Running on local URL"
 _LAUNCHED = ("To create a public link", "Running on public URL", "Could not create share link")
@@ -113,8 +114,10 @@ def _is_http(frame: Frame) -> bool:
 
 
 def _page_error_before(log: LogEvents, blamed: LogMatch) -> bool:
-    """Gradio's own page raised before (Exception in ASGI application)."""
+    """Gradio's own page raised before (Exception in ASGI application); of an excerpt, the last line may be left."""
     line = blamed.source.line or 0
+    if any((m := log.get(name)) is not None and (m.source.line or 0) < line for name in _PAGE_ERRORS):
+        return True
     for traceback in log.tracebacks:
         link = traceback.last
         files = " ".join(slashes(f.file) for f in link.frames)

@@ -231,6 +231,13 @@ LOGS = [
     ("dependency.broken-install", "ImportError: cannot import name 'Tensor' from 'torch' (unknown location)"),
     ("dependency.broken-install", "AttributeError: partially initialized module 'cv2' has no attribute 'gapi_wip_gst_GStreamerPipeline' (most likely due to a circular import)"),
     ("dependency.broken-install", "ModuleNotFoundError: No module named 'pydantic_core._pydantic_core'"),
+    ("dependency.system-binary",  # gradio/processing_utils.py audio_from_file()
+     "RuntimeError: Cannot load audio from file: `ffprobe` not found. Please install `ffmpeg` in your system to use "
+     "non-WAV audio file formats and make sure `ffprobe` is in your PATH."),
+    ("dependency.conflict",  # of an excerpt, only the last line of what the page failed of
+     "TypeError: argument of type 'bool' is not iterable\n"
+     "ValueError: When localhost is not accessible, a shareable link must be created. Please set share=True or check "
+     "your proxy settings to allow access to localhost."),
 ]
 
 
