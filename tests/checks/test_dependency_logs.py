@@ -244,3 +244,26 @@ LOGS = [
 @pytest.mark.parametrize(("cause", "log"), LOGS, ids=[f"{i:02d}-{c}" for i, (c, _) in enumerate(LOGS)])
 def test_the_cause_leads(cause: str, log: str, loaded: Loaded, tmp_path: Path) -> None:
     assert causes(log, loaded, tmp_path)[:1] == [cause]
+
+
+@pytest.mark.parametrize("log", [
+    # TensorFlow and JAX try what may be there, and say so
+    "W tensorflow/stream_executor/platform/default/dso_loader.cc:64] Could not load dynamic library 'cudart64_110.dll'; "
+    "dlerror: cudart64_110.dll not found",
+    "W tensorflow/stream_executor/platform/default/dso_loader.cc:64] Could not load dynamic library 'libcudart.so.11.0'; "
+    "dlerror: libcudart.so.11.0: cannot open shared object file: No such file or directory",
+    "I0808 21:14:10.341588 14002 xla_bridge.py:328] Unable to initialize backend 'tpu': module 'jaxlib.xla_extension' has "
+    "no attribute 'get_tpu_client'",
+])
+def test_what_is_only_tried(log: str, loaded: Loaded, tmp_path: Path) -> None:
+    assert causes(log, loaded, tmp_path) == []
+
+
+@pytest.mark.parametrize(("cause", "log"), [
+    ("gpu.unavailable", "AssertionError: \nThe NVIDIA driver on your system is too old (found version 9000).\n"),
+    ("gpu.hardware", "[ 1712.602310] NVRM: The NVIDIA GPU 0000:b3:00.0\n"
+     "               NVRM: (PCI ID: 10de:26b5) installed in this system has\n"
+     "               NVRM: fallen off the bus and is not responding to commands.\n"),
+])
+def test_words_of_the_driver(cause: str, log: str, loaded: Loaded, tmp_path: Path) -> None:
+    assert causes(log, loaded, tmp_path)[:1] == [cause]
